@@ -1,0 +1,533 @@
+//! Reading one room without loss and without repeats (dossier 6.2). No I/O: posts and pages of
+//! history go in, [`Step`]s come out.
+
+use std::collections::VecDeque;
+
+use super::inbound::InfoId;
+use super::post::Post;
+
+/// Posts asked for when a room that was read before is joined again.
+const PAGE_FIRST: u32 = 50;
+/// Asked for beyond a jump in the ids, in case posts arrive meanwhile.
+const PROBE_EXTRA: u64 = 10;
+/// Asked for when a quiet room is checked: ids that only order tell less.
+const RECHECK_DENSE: u32 = 1;
+const RECHECK_SPARSE: u32 = 10;
+/// Posts a page must hold before it tells whether ids are consecutive.
+const DENSITY_POSTS_MIN: usize = 5;
+/// Live posts held back while history is on its way; what comes beyond is read from history.
+const BUFFER_POSTS_MAX: usize = 512;
+/// Text held back so.
+const BUFFER_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Posts without an id that are remembered to recognise their repeats.
+const SEEN_MAX: usize = 512;
+
+/// A post, and the INFO that brought it if it came live.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    pub(super) post: Post,
+    pub(super) info: Option<InfoId>,
+}
+
+/// What the session is to do, in order.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// Ask for the last so many posts.
+    Ask(u32),
+    /// The room was never read before: what it holds up to this id is not handed over.
+    Begin(u64),
+    /// Give the post to the caller.
+    Hand(Box<Arrival>),
+    /// This post needs no commit: it counts as confirmed.
+    Skip(InfoId),
+    /// Posts are missing and cannot be had.
+    Gap { from: u64, to: Option<u64> },
+    /// History and live posts have met.
+    CaughtUp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Not joined.
+    Out,
+    /// Waiting for a page; `shorter` is the length of the one before, if that was not enough.
+    Asking {
+        count: u32,
+        shorter: Option<usize>,
+        announce: bool,
+    },
+    Live,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Density {
+    Unknown,
+    /// Ids are consecutive: a jump means a loss or a deletion.
+    Dense,
+    /// Ids only order and identify.
+    Sparse,
+}
+
+/// How far one room has been read.
+#[derive(Debug)]
+pub(super) struct Resume {
+    last_id: Option<u64>,
+    /// Posts asked for if nothing was ever read.
+    history_first: u32,
+    /// Most posts the server gives at once.
+    limit: u32,
+    history: bool,
+    phase: Phase,
+    density: Density,
+    buffer: Vec<Arrival>,
+    buffer_bytes: usize,
+    /// The buffer ran over: history must be asked again.
+    missed: bool,
+    seen: VecDeque<String>,
+}
+
+impl Resume {
+    pub(super) fn new(last_id: Option<u64>, history_first: u32, limit: u32) -> Self {
+        Self {
+            last_id,
+            history_first,
+            limit: limit.max(1),
+            history: true,
+            phase: Phase::Out,
+            density: Density::Unknown,
+            buffer: Vec::new(),
+            buffer_bytes: 0,
+            missed: false,
+            seen: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn set_limit(&mut self, limit: u32) {
+        self.limit = limit.max(1);
+    }
+
+    /// The dialog is gone, and with it the INFOs that wait for an answer.
+    pub(super) fn leave(&mut self) {
+        self.phase = Phase::Out;
+        self.buffer.clear();
+        self.buffer_bytes = 0;
+        self.missed = false;
+    }
+
+    /// The room was joined; `logged` tells whether it keeps history.
+    pub(super) fn join(&mut self, logged: bool) -> Vec<Step> {
+        self.history = logged;
+        if !logged {
+            return self.settle(Vec::new(), true);
+        }
+        // Without history wanted one post is asked for all the same: it tells where we begin, so
+        // that what is posted while we are away next is missed by nobody.
+        let first = self.history_first.max(1);
+        let count = if self.last_id.is_some() { PAGE_FIRST } else { first };
+        vec![self.ask(count, None, true)]
+    }
+
+    /// A post came live.
+    pub(super) fn live(&mut self, arrival: Arrival) -> Vec<Step> {
+        if self.phase != Phase::Live {
+            return self.hold(arrival);
+        }
+        match self.jump(&arrival.post) {
+            Some(distance) => {
+                let count = u32::try_from(distance.saturating_add(PROBE_EXTRA));
+                let ask = self.ask(count.unwrap_or(u32::MAX), None, false);
+                let mut steps = self.hold(arrival);
+                steps.push(ask);
+                steps
+            }
+            None => self.deliver(vec![arrival]),
+        }
+    }
+
+    /// How far the post is ahead of the next one expected, if that means something.
+    fn jump(&self, post: &Post) -> Option<u64> {
+        // From the very beginning there is nothing to jump over: a room's ids need not begin at 1.
+        let distance = post.id?.checked_sub(self.last_id.filter(|last| *last > 0)?)?;
+        (self.history && distance > 1 && self.density != Density::Sparse).then_some(distance)
+    }
+
+    fn hold(&mut self, arrival: Arrival) -> Vec<Step> {
+        let bytes = arrival.post.bytes();
+        let full = self.buffer.len() >= BUFFER_POSTS_MAX
+            || self.buffer_bytes.saturating_add(bytes) > BUFFER_BYTES_MAX;
+        if full && self.history {
+            self.missed = true;
+            return arrival.info.map(Step::Skip).into_iter().collect();
+        }
+        self.buffer_bytes = self.buffer_bytes.saturating_add(bytes);
+        self.buffer.push(arrival);
+        Vec::new()
+    }
+
+    /// A page of history came, in any order; `skipped` more entries of it could not be read.
+    pub(super) fn page(&mut self, posts: Vec<Post>, skipped: usize) -> Vec<Step> {
+        let Phase::Asking { count, shorter, announce } = self.phase else {
+            return Vec::new();
+        };
+        let mut ids: Vec<u64> = posts.iter().filter_map(|post| post.id).collect();
+        ids.sort_unstable();
+        self.learn_density(&ids);
+        if self.last_id.is_none() && (self.history_first == 0 || posts.is_empty()) {
+            return self.begin(&ids, posts.is_empty(), announce);
+        }
+        let mut steps = Vec::new();
+        let length = posts.len().saturating_add(skipped);
+        match self.coverage(&ids, length, count, shorter) {
+            Coverage::Whole => {}
+            Coverage::More(count) => return vec![self.ask(count, Some(length), announce)],
+            Coverage::Gap => steps.extend(self.gap(ids.first().copied())),
+        }
+        let page = posts.into_iter().map(|post| Arrival { post, info: None }).collect();
+        steps.extend(self.settle(page, announce));
+        steps
+    }
+
+    /// The first page ever shows where the room stands; what came live meanwhile is ours.
+    fn begin(&mut self, ids: &[u64], empty: bool, announce: bool) -> Vec<Step> {
+        let live = |id: &u64| self.buffer.iter().any(|held| held.post.id == Some(*id));
+        let place = match (ids.iter().rfind(|id| !live(id)), ids.first()) {
+            (Some(last), _) => Some(*last),
+            (None, Some(first)) => Some(first.saturating_sub(1)),
+            // Nothing was ever said; posts without ids tell no place.
+            (None, None) => empty.then_some(0),
+        };
+        self.last_id = place;
+        let mut steps: Vec<_> = place.map(Step::Begin).into_iter().collect();
+        steps.extend(self.settle(Vec::new(), announce));
+        steps
+    }
+
+    /// History was refused or did not come.
+    pub(super) fn page_failed(&mut self) -> Vec<Step> {
+        let Phase::Asking { count, announce, .. } = self.phase else {
+            return Vec::new();
+        };
+        // A page may be too large for the server (dossier section 10, no. 15).
+        if count > PAGE_FIRST {
+            return vec![self.ask(count / 2, Some(0), announce)];
+        }
+        let first = self.buffer.iter().filter_map(|held| held.post.id).min();
+        let mut steps: Vec<_> = self.gap(first).into_iter().collect();
+        self.missed = false;
+        steps.extend(self.settle(Vec::new(), announce));
+        steps
+    }
+
+    /// The room was quiet for long: is there anything we were not told?
+    pub(super) fn recheck(&mut self) -> Vec<Step> {
+        if self.phase != Phase::Live || !self.history || self.last_id.is_none() {
+            return Vec::new();
+        }
+        let count = if self.is_sparse() { RECHECK_SPARSE } else { RECHECK_DENSE };
+        vec![self.ask(count, None, false)]
+    }
+
+    pub(super) fn is_sparse(&self) -> bool {
+        self.density == Density::Sparse
+    }
+
+    fn ask(&mut self, count: u32, shorter: Option<usize>, announce: bool) -> Step {
+        let count = count.clamp(1, self.limit);
+        self.phase = Phase::Asking { count, shorter, announce };
+        Step::Ask(count)
+    }
+
+    /// Dossier 6.2: at least five posts, single holes allowed.
+    fn learn_density(&mut self, ids: &[u64]) {
+        if ids.len() < DENSITY_POSTS_MIN {
+            return;
+        }
+        let mut pairs = ids.iter().zip(ids.iter().skip(1));
+        let dense = pairs.all(|(a, b)| b.saturating_sub(*a) <= 2);
+        self.density = if dense { Density::Dense } else { Density::Sparse };
+    }
+
+    fn coverage(&self, ids: &[u64], posts: usize, count: u32, shorter: Option<usize>) -> Coverage {
+        let (Some(last), Some(first), Some(newest)) = (self.last_id, ids.first(), ids.last())
+        else {
+            return Coverage::Whole;
+        };
+        let asked = usize::try_from(count).unwrap_or(usize::MAX);
+        let short = posts < asked;
+        let plausible_start =
+            short && (last == 0 || *newest <= last.saturating_add(u64::from(count)));
+        if *first <= last.saturating_add(1) || plausible_start {
+            return Coverage::Whole;
+        }
+        // A page as short as the one before: asking for more does not help.
+        let stuck = short && shorter.is_some_and(|before| before >= posts);
+        if count >= self.limit || stuck || shorter == Some(0) {
+            return Coverage::Gap;
+        }
+        Coverage::More(count.saturating_mul(2).max(PAGE_FIRST))
+    }
+
+    /// `first` is the first id that is there again.
+    fn gap(&self, first: Option<u64>) -> Option<Step> {
+        let from = self.last_id?.checked_add(1)?;
+        match first {
+            Some(first) if first <= from => None,
+            first => Some(Step::Gap { from, to: first.map(|first| first - 1) }),
+        }
+    }
+
+    /// Hands over a page and what was held back meanwhile; then the room is live.
+    fn settle(&mut self, page: Vec<Arrival>, announce: bool) -> Vec<Step> {
+        let mut arrivals = std::mem::take(&mut self.buffer);
+        self.buffer_bytes = 0;
+        // Live ones first: of two equal posts the one with an INFO to answer is handed over.
+        arrivals.extend(page);
+        let mut steps = self.deliver(arrivals);
+        self.phase = Phase::Live;
+        if std::mem::take(&mut self.missed) {
+            steps.push(self.ask(PAGE_FIRST, None, announce));
+        } else if announce {
+            steps.push(Step::CaughtUp);
+        }
+        steps
+    }
+
+    fn deliver(&mut self, mut arrivals: Vec<Arrival>) -> Vec<Step> {
+        arrivals.sort_by_key(|one| (one.post.id.unwrap_or(u64::MAX), one.post.sent));
+        let mut steps = Vec::with_capacity(arrivals.len());
+        for arrival in arrivals {
+            if self.is_new(&arrival.post) {
+                steps.push(Step::Hand(Box::new(arrival)));
+            } else {
+                steps.extend(arrival.info.map(Step::Skip));
+            }
+        }
+        steps
+    }
+
+    /// Whether the post was not handed over before; remembers it.
+    fn is_new(&mut self, post: &Post) -> bool {
+        if let Some(id) = post.id {
+            let new = self.last_id.is_none_or(|last| id > last);
+            self.last_id = self.last_id.max(Some(id));
+            return new;
+        }
+        if self.seen.contains(&post.key) {
+            return false;
+        }
+        if self.seen.len() >= SEEN_MAX {
+            self.seen.pop_front();
+        }
+        self.seen.push_back(post.key.clone());
+        true
+    }
+}
+
+enum Coverage {
+    Whole,
+    More(u32),
+    Gap,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::post::test_post;
+
+    fn posts(ids: impl IntoIterator<Item = u64>) -> Vec<Post> {
+        ids.into_iter().map(|id| test_post(Some(id), "text")).collect()
+    }
+
+    fn live(id: u64) -> Arrival {
+        Arrival { post: test_post(Some(id), "text"), info: Some(InfoId(id)) }
+    }
+
+    /// One word per step.
+    fn told(steps: Vec<Step>) -> String {
+        let word = |step| match step {
+            Step::Ask(count) => format!("ask{count}"),
+            Step::Hand(one) => match (one.post.id, one.info) {
+                (Some(id), Some(_)) => format!("{id}!"),
+                (Some(id), None) => id.to_string(),
+                (None, _) => one.post.chat,
+            },
+            Step::Skip(info) => format!("skip{}", info.0),
+            Step::Gap { from, to } => format!("gap{from}-{}", to.unwrap_or(0)),
+            Step::Begin(place) => format!("begin{place}"),
+            Step::CaughtUp => "live".to_owned(),
+        };
+        steps.into_iter().map(word).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn first_start_takes_the_configured_history() {
+        let mut room = Resume::new(None, 25, 999);
+        assert_eq!(told(room.join(true)), "ask25");
+        assert_eq!(told(room.page(posts([41, 40]), 0)), "40 41 live");
+        assert_eq!(told(room.live(live(42))), "42!");
+    }
+
+    #[test]
+    fn first_start_without_history() {
+        let mut room = Resume::new(None, 0, 999);
+        assert_eq!(told(room.join(true)), "ask1");
+        assert_eq!(told(room.page(posts([6]), 0)), "begin6 live");
+        assert_eq!(told(room.live(live(7))), "7!");
+    }
+
+    #[test]
+    fn what_comes_live_during_the_first_join_is_handed_over() {
+        let mut room = Resume::new(None, 0, 999);
+        assert_eq!(told(room.join(true)), "ask1");
+        assert_eq!(told(room.live(live(8))), "");
+        assert_eq!(told(room.page(posts([8]), 0)), "begin7 8! live");
+    }
+
+    /// What is posted in a silent room while we are away is ours, wherever its ids begin.
+    #[test]
+    fn a_room_in_which_nothing_was_ever_said() {
+        let mut room = Resume::new(None, 0, 999);
+        room.join(true);
+        assert_eq!(told(room.page(posts([]), 0)), "begin0 live");
+        let mut later = Resume::new(Some(0), 0, 999);
+        assert_eq!(told(later.join(true)), "ask50");
+        assert_eq!(told(later.page(posts([4711, 4712]), 0)), "4711 4712 live");
+        let mut live_first = Resume::new(Some(0), 0, 999);
+        live_first.join(true);
+        live_first.page(posts([]), 0);
+        assert_eq!(told(live_first.live(live(4711))), "4711!");
+    }
+
+    #[test]
+    fn live_posts_wait_for_history_and_are_handed_once() {
+        let mut room = Resume::new(Some(42), 0, 999);
+        assert_eq!(told(room.live(live(45))), "");
+        assert_eq!(told(room.join(true)), "ask50");
+        assert_eq!(told(room.live(live(46))), "");
+        assert_eq!(told(room.page(posts(40..=45), 0)), "43 44 45! 46! live");
+        assert_eq!(told(room.live(live(46))), "skip46");
+    }
+
+    #[test]
+    fn pages_double_until_they_cover() {
+        let mut room = Resume::new(Some(100), 0, 999);
+        assert_eq!(told(room.join(true)), "ask50");
+        assert_eq!(told(room.page(posts(201..=250), 0)), "ask100");
+        assert_eq!(told(room.page(posts(151..=250), 0)), "ask200");
+        let steps = told(room.page(posts(51..=250), 0));
+        assert!(steps.starts_with("101 102 ") && steps.ends_with("250 live"));
+    }
+
+    #[test]
+    fn a_gap_at_the_limit_is_told() {
+        let mut room = Resume::new(Some(100), 0, 60);
+        room.join(true);
+        assert_eq!(told(room.page(posts(901..=950), 0)), "ask60");
+        let steps = told(room.page(posts(891..=950), 0));
+        assert!(steps.starts_with("gap101-890 891 "), "{steps}");
+    }
+
+    #[test]
+    fn a_server_that_gives_fewer_than_asked_is_seen_through() {
+        let mut room = Resume::new(Some(100), 0, 999);
+        room.join(true);
+        assert_eq!(told(room.page(posts(471..=500), 0)), "ask100");
+        let steps = told(room.page(posts(471..=500), 0));
+        assert!(steps.starts_with("gap101-470 471 "), "{steps}");
+    }
+
+    #[test]
+    fn a_short_page_near_the_last_id_is_the_start_of_history() {
+        let mut room = Resume::new(Some(100), 0, 999);
+        room.join(true);
+        assert_eq!(told(room.page(posts([103, 104]), 0)), "103 104 live");
+    }
+
+    #[test]
+    fn a_jump_is_probed_and_holes_are_accepted() {
+        let mut room = Resume::new(Some(5), 0, 999);
+        room.join(true);
+        room.page(posts(1..=5), 0);
+        assert_eq!(told(room.live(live(9))), "ask14");
+        assert_eq!(told(room.live(live(10))), "");
+        assert_eq!(told(room.page(posts([4, 5, 7, 9, 10]), 0)), "7 9! 10!");
+        assert_eq!(told(room.live(live(11))), "11!");
+    }
+
+    #[test]
+    fn sparse_ids_are_not_probed() {
+        let mut room = Resume::new(Some(500), 0, 999);
+        room.join(true);
+        assert_eq!(told(room.page(posts([100, 200, 300, 400, 500, 600]), 0)), "600 live");
+        assert_eq!(told(room.live(live(900))), "900!");
+        assert_eq!(told(room.recheck()), "ask10");
+        assert_eq!(told(room.page(posts([600, 900, 950]), 0)), "950");
+    }
+
+    #[test]
+    fn a_quiet_room_is_checked() {
+        let mut room = Resume::new(Some(5), 0, 999);
+        room.join(true);
+        room.page(posts(1..=5), 0);
+        assert_eq!(told(room.recheck()), "ask1");
+        assert_eq!(told(room.page(posts([5]), 0)), "");
+        assert_eq!(told(room.recheck()), "ask1");
+        assert_eq!(told(room.page(posts([8]), 0)), "ask50");
+        assert_eq!(told(room.page(posts(1..=8), 0)), "6 7 8");
+    }
+
+    #[test]
+    fn refused_history_is_a_gap_of_unknown_end() {
+        let mut room = Resume::new(Some(5), 0, 999);
+        room.join(true);
+        assert_eq!(told(room.page_failed()), "gap6-0 live");
+        let mut room = Resume::new(Some(5), 0, 999);
+        room.join(true);
+        room.live(live(9));
+        assert_eq!(told(room.page_failed()), "gap6-8 9! live");
+    }
+
+    #[test]
+    fn rooms_without_history_are_live_at_once() {
+        let mut room = Resume::new(Some(5), 10, 999);
+        assert_eq!(told(room.join(false)), "live");
+        assert_eq!(told(room.live(live(9))), "9!");
+    }
+
+    #[test]
+    fn posts_without_ids_are_known_by_what_they_are() {
+        let mut room = Resume::new(None, 10, 999);
+        room.join(true);
+        let page = || vec![test_post(None, "a"), test_post(None, "b")];
+        assert_eq!(told(room.page(page(), 0)), "a b live");
+        room.leave();
+        room.join(true);
+        room.live(Arrival { post: test_post(None, "c"), info: Some(InfoId(1)) });
+        let mut next = page();
+        next.push(test_post(None, "c"));
+        assert_eq!(told(room.page(next, 0)), "c live");
+    }
+
+    #[test]
+    fn a_full_buffer_is_made_good_from_history() {
+        let mut room = Resume::new(Some(0), 0, 999);
+        room.join(true);
+        for id in 1..=512 {
+            assert_eq!(told(room.live(live(id))), "");
+        }
+        assert_eq!(told(room.live(live(513))), "skip513");
+        let steps = told(room.page(posts(0..=0), 0));
+        assert!(steps.ends_with("511! 512! ask50"), "{steps}");
+        assert_eq!(told(room.page(posts(464..=513), 0)), "513 live");
+    }
+
+    #[test]
+    fn after_a_loss_the_session_goes_on_where_it_was() {
+        let mut room = Resume::new(None, 25, 999);
+        room.join(true);
+        room.page(posts(40..=41), 0);
+        room.leave();
+        assert_eq!(told(room.join(true)), "ask50");
+        assert_eq!(told(room.page(posts(40..=43), 0)), "42 43 live");
+    }
+}

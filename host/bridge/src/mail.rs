@@ -1,0 +1,343 @@
+//! Compositions: what a guest made of messages, checked, or made without it.
+
+use std::fmt::Write as _;
+
+use crate::message::{Kind, Message, Part};
+use crate::text;
+
+/// Longest subject in UTF-16 units (ews.md 1.2); a longer one is cut.
+pub const SUBJECT_UNITS_MAX: usize = 255;
+
+/// Longest preview in UTF-16 units; a longer one is cut.
+pub const PREVIEW_UNITS_MAX: usize = 200;
+
+/// Largest HTML, and largest plain text.
+pub const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// How loudly a mail asks to be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Importance {
+    /// May wait.
+    Low,
+    /// As any other.
+    #[default]
+    Normal,
+    /// Marked as urgent.
+    High,
+}
+
+/// A mail but for its recipient and its headers. The HTML is not yet cleaned of what is active.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Composition {
+    /// One line of at most [`SUBJECT_UNITS_MAX`].
+    pub subject: String,
+    /// The line that an inbox shows beside the subject, at most [`PREVIEW_UNITS_MAX`].
+    pub preview: String,
+    /// What stands inside `<body>`.
+    pub html: String,
+    /// The same in plain text.
+    pub text: String,
+    /// How loudly it asks to be read.
+    pub importance: Importance,
+}
+
+/// A composition that is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CompositionError {
+    /// Nothing in it.
+    #[error("the guest composed a mail with an empty {0}")]
+    Empty(&'static str),
+    /// A line break or another control character: it could forge headers.
+    #[error("the guest composed a mail with a line break or control character in the {0}")]
+    NotOneLine(&'static str),
+    /// More than [`BODY_BYTES_MAX`].
+    #[error("the guest composed {0} of {1} bytes; at most {BODY_BYTES_MAX} are allowed")]
+    TooLarge(&'static str, usize),
+}
+
+impl Composition {
+    /// Accepts what a guest composed: cuts the subject and the preview to their lengths, drops
+    /// control characters from the bodies (they cannot be mailed), keeps all else.
+    ///
+    /// # Errors
+    /// [`CompositionError`] says what is wrong; use [`plain`] then.
+    pub fn check(self) -> Result<Self, CompositionError> {
+        one_line("subject", &self.subject)?;
+        one_line("preview", &self.preview)?;
+        for (name, body) in [("HTML", &self.html), ("plain text", &self.text)] {
+            if body.len() > BODY_BYTES_MAX {
+                return Err(CompositionError::TooLarge(name, body.len()));
+            }
+        }
+        let fields = [("subject", &self.subject), ("HTML", &self.html), ("text", &self.text)];
+        if let Some((name, _)) = fields.into_iter().find(|(_, field)| field.trim().is_empty()) {
+            return Err(CompositionError::Empty(name));
+        }
+        Ok(Self {
+            subject: text::clip(self.subject.trim(), SUBJECT_UNITS_MAX).into_owned(),
+            preview: text::clip(self.preview.trim(), PREVIEW_UNITS_MAX).into_owned(),
+            html: printable(self.html),
+            text: printable(self.text),
+            importance: self.importance,
+        })
+    }
+}
+
+fn one_line(name: &'static str, field: &str) -> Result<(), CompositionError> {
+    if text::is_one_line(field) { Ok(()) } else { Err(CompositionError::NotOneLine(name)) }
+}
+
+/// Drops what XML 1.0 cannot carry, escaped or not.
+fn printable(mut body: String) -> String {
+    let lost = |c: char| matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}');
+    if body.contains(lost) {
+        body.retain(|c| !lost(c));
+    }
+    body
+}
+
+/// A message for [`plain`].
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// The message.
+    pub message: &'a Message,
+    /// What its room is called.
+    pub room: &'a str,
+    /// When it was said, as its reader's clock shows it.
+    pub sent: &'a str,
+    /// Why its reader gets it.
+    pub reason: &'a str,
+}
+
+/// Composes without the guest: everything said, nothing styled. `why` tells what was wrong with
+/// the guest and stands at the end, for somebody to notice.
+///
+/// What does not fit into half of [`BODY_BYTES_MAX`] is left out, and the mail says how many
+/// messages that were.
+pub fn plain(entries: &[Entry<'_>], why: &str) -> Composition {
+    let rooms = rooms(entries);
+    let mut mail = Composition {
+        subject: text::clip(&subject(entries, &rooms), SUBJECT_UNITS_MAX).into_owned(),
+        preview: String::new(),
+        html: String::new(),
+        text: String::new(),
+        importance: Importance::Normal,
+    };
+    if entries.iter().any(|entry| entry.message.kind == Kind::Alert) {
+        mail.importance = Importance::High;
+    }
+    if let Some(first) = entries.first() {
+        let words = text::one_line(&first.message.plain_text());
+        mail.preview = text::clip(&words, PREVIEW_UNITS_MAX).into_owned();
+    }
+    let mut shown = 0;
+    for entry in entries {
+        let (text, html) = paragraphs(entry);
+        // Half: the document around it and the note below need room as well.
+        if mail.html.len() + html.len() > BODY_BYTES_MAX / 2 {
+            break;
+        }
+        mail.text.push_str(&text);
+        mail.html.push_str(&html);
+        shown += 1;
+    }
+    note(&mut mail, entries.len() - shown, why);
+    Composition { html: printable(mail.html), text: printable(mail.text), ..mail }
+}
+
+fn rooms<'a>(entries: &[Entry<'a>]) -> Vec<&'a str> {
+    let mut rooms: Vec<_> = entries.iter().map(|entry| entry.room).collect();
+    rooms.dedup();
+    rooms
+}
+
+fn subject(entries: &[Entry<'_>], rooms: &[&str]) -> String {
+    let rooms = match rooms {
+        [room] => format!("[{}]", text::one_line(room)),
+        _ => format!("[{} rooms]", rooms.len()),
+    };
+    let words = match entries {
+        [entry] => match &entry.message.kind {
+            Kind::Story { title } => text::one_line(title),
+            _ => text::one_line(&entry.message.plain_text()),
+        },
+        _ => format!("{} messages", entries.len()),
+    };
+    // A subject that quotes a long message is no use beyond its beginning.
+    let words = text::clip(&words, 100);
+    format!("{rooms} {words}").trim_end().to_owned()
+}
+
+fn paragraphs(entry: &Entry<'_>) -> (String, String) {
+    let head = format!(
+        "{} in {}, {}",
+        text::one_line(&entry.message.author.name),
+        text::one_line(entry.room),
+        entry.sent
+    );
+    let title = match &entry.message.kind {
+        Kind::Story { title } => Some(text::one_line(title)),
+        _ => None,
+    };
+    let title_line = title.as_ref().map(|title| format!("{title}\n")).unwrap_or_default();
+    let words = spelled(entry.message);
+    let text = format!("{head}:\n{title_line}{words}\n({})\n\n", entry.reason);
+    let title = title.map(|title| format!("<b>{}</b><br>", escape(&title))).unwrap_or_default();
+    let html = format!(
+        "<p><b>{}</b><br>{title}{}<br><i>{}</i></p>\n",
+        escape(&head),
+        escape(&words).replace('\n', "<br>"),
+        escape(entry.reason)
+    );
+    (text, html)
+}
+
+/// Plain text with the addresses behind links: there is nothing to click on in it.
+fn spelled(message: &Message) -> String {
+    let part = |part: &Part| match part {
+        Part::Hyperlink { address, words }
+        | Part::RoomLink { address, words }
+        | Part::FileLink { address, words }
+            if address != words && !address.is_empty() =>
+        {
+            format!("{words} <{address}>")
+        }
+        _ => part.words().to_owned(),
+    };
+    message.parts.iter().map(part).collect()
+}
+
+fn note(mail: &mut Composition, left_out: usize, why: &str) {
+    let mut note = String::new();
+    if left_out > 0 {
+        let _ = write!(note, "{left_out} more messages did not fit: see the room. ");
+    }
+    let why = text::one_line(why);
+    let _ = write!(note, "This mail is plain because the guest could not compose it: {why}");
+    let note = text::clip(&note, 1_000);
+    let _ = write!(mail.text, "-- \n{note}\n");
+    let _ = write!(mail.html, "<p><small>{}</small></p>", escape(&note));
+}
+
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            _ => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
+    use super::*;
+    use crate::plan::tests::message;
+
+    fn composed() -> Composition {
+        Composition {
+            subject: "[Build] main is red".into(),
+            preview: "bob: main is red".into(),
+            html: "<p>main is red</p>".into(),
+            text: "main is red".into(),
+            importance: Importance::Normal,
+        }
+    }
+
+    #[test]
+    fn a_good_one_passes_unchanged() {
+        assert_eq!(composed().check().unwrap(), composed());
+    }
+
+    #[test]
+    fn a_subject_cannot_forge_headers() {
+        for subject in ["a\r\nBcc: x@evil.example", "a\nb", "a\0b", "a\u{7f}", "a\u{2028}b"] {
+            let mail = Composition { subject: subject.into(), ..composed() };
+            assert_eq!(mail.check(), Err(CompositionError::NotOneLine("subject")));
+        }
+        let mail = Composition { preview: "a\nb".into(), ..composed() };
+        assert_eq!(mail.check(), Err(CompositionError::NotOneLine("preview")));
+    }
+
+    #[test]
+    fn lengths_are_cut_and_sizes_refused() {
+        let mail = Composition {
+            subject: "🎉".repeat(300),
+            preview: "ü".repeat(300),
+            text: "a\0b\u{1b}\n".into(),
+            ..composed()
+        };
+        let mail = mail.check().unwrap();
+        assert_eq!(mail.subject.encode_utf16().count(), 255);
+        assert_eq!(mail.preview.chars().count(), 200);
+        assert_eq!(mail.text, "ab\n");
+        let html = "x".repeat(BODY_BYTES_MAX);
+        assert!(Composition { html: html.clone(), ..composed() }.check().is_ok());
+        assert_eq!(
+            Composition { html: html + "x", ..composed() }.check(),
+            Err(CompositionError::TooLarge("HTML", BODY_BYTES_MAX + 1))
+        );
+    }
+
+    #[test]
+    fn nothing_is_not_a_mail() {
+        let check = |mail: Composition| mail.check().unwrap_err().to_string();
+        let subject = Composition { subject: " ".into(), ..composed() };
+        assert_eq!(check(subject), "the guest composed a mail with an empty subject");
+        let text = Composition { text: "\n".into(), ..composed() };
+        assert_eq!(check(text), "the guest composed a mail with an empty text");
+    }
+
+    #[test]
+    fn the_plain_one_escapes_all() {
+        let mut message = message("bob", 1);
+        message.author.name = "<b>Bob\r\n".into();
+        message.kind = Kind::Alert;
+        message.parts = vec![
+            Part::Text("<script>alert('x')</script> ]]> \u{1} & done".into()),
+            Part::LineBreak,
+            Part::Hyperlink { address: "https://a.example/".into(), words: "here".into() },
+        ];
+        let entry = Entry { message: &message, room: "Build", sent: "10:04", reason: "a <reason>" };
+        let mail = plain(&[entry], "trap\nunreachable");
+        assert_eq!(mail.clone().check().unwrap(), mail);
+        assert_eq!(mail.importance, Importance::High);
+        assert_eq!(
+            mail.html,
+            "<p><b>&lt;b&gt;Bob in Build, 10:04</b><br>\
+             &lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; ]]&gt;  &amp; done<br>\
+             here &lt;https://a.example/&gt;<br><i>a &lt;reason&gt;</i></p>\n\
+             <p><small>This mail is plain because the guest could not compose it: \
+             trap unreachable</small></p>"
+        );
+        assert_eq!(
+            mail.text,
+            "<b>Bob in Build, 10:04:\n<script>alert('x')</script> ]]>  & done\n\
+             here <https://a.example/>\n(a <reason>)\n\n-- \n\
+             This mail is plain because the guest could not compose it: trap unreachable\n"
+        );
+    }
+
+    #[test]
+    fn the_plain_one_is_always_acceptable() {
+        let mut message = message("bob", 1);
+        message.parts = vec![Part::Text("<\u{7}".repeat(10_000))];
+        let entry = Entry { message: &message, room: "\n", sent: "", reason: "" };
+        for count in [1, 2, 500] {
+            let mail = plain(&vec![entry; count], "");
+            assert_eq!(mail.clone().check().unwrap(), mail);
+            assert_eq!(mail.text.contains("more messages did not fit"), count == 500);
+        }
+        message.parts.clear();
+        let entry = Entry { message: &message, room: "", sent: "", reason: "" };
+        assert!(plain(&[entry], "x").check().is_ok());
+        assert!(plain(&[], "x").check().is_ok());
+    }
+}

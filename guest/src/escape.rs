@@ -1,0 +1,212 @@
+//! Makes text from a chat harmless in HTML and in plain text, without losing any of it.
+
+/// Longest address that becomes a link; longer ones are shown as text.
+const LINK_BYTES_MAX: usize = 2_048;
+
+/// Schemes that may stand in `href`. The host lets no other pass either.
+const SCHEMES: [&str; 6] = ["http", "https", "mailto", "ma-chan", "ma-filelink", "tel"];
+
+/// Splits at every kind of line end that Unicode knows.
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let here = rest?;
+        let end = here.find(is_line_end);
+        let (line, after) = end.map_or((here, None), |at| {
+            let (line, end) = here.split_at(at);
+            let mut chars = end.chars();
+            if chars.next() == Some('\r') && chars.as_str().starts_with('\n') {
+                chars.next();
+            }
+            (line, Some(chars.as_str()))
+        });
+        rest = after;
+        Some(line)
+    })
+}
+
+fn is_line_end(c: char) -> bool {
+    matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
+/// One line as it is to be seen: control characters become their pictures, a tab becomes spaces,
+/// and directional overrides end where the line ends.
+pub(crate) fn visible(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut open = Vec::new();
+    for c in line.chars() {
+        match c {
+            '\t' => out.push_str("    "),
+            '\0'..='\u{1f}' => out.push(picture(c)),
+            '\u{7f}' => out.push('\u{2421}'),
+            '\u{80}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
+            '\u{202a}' | '\u{202b}' | '\u{202d}' | '\u{202e}' => {
+                open.push('\u{202c}');
+                out.push(c);
+            }
+            '\u{2066}'..='\u{2068}' => {
+                open.push('\u{2069}');
+                out.push(c);
+            }
+            // An end without a start would reach into our own text.
+            '\u{202c}' | '\u{2069}' => {
+                if open.last() == Some(&c) {
+                    open.pop();
+                    out.push(c);
+                }
+            }
+            c => out.push(c),
+        }
+    }
+    out.extend(open.into_iter().rev());
+    out
+}
+
+/// The picture of a C0 control character: U+2400 for NUL and so on.
+fn picture(control: char) -> char {
+    char::from_u32(0x2400 + u32::from(control)).unwrap_or('\u{fffd}')
+}
+
+/// Whether a character orders text without being seen: unwanted in names and subjects.
+pub(crate) fn is_directional(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Appends `text` to HTML, in an element or in a quoted attribute.
+pub(crate) fn push(out: &mut String, text: &str) {
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&#34;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+}
+
+/// Appends text of a chat to HTML: line ends become `<br>`, and runs of spaces stay.
+pub(crate) fn push_text(out: &mut String, text: &str) {
+    for (at, line) in lines(text).enumerate() {
+        if at > 0 {
+            out.push_str("<br>");
+        }
+        push(out, &keep_spaces(&visible(line)));
+    }
+}
+
+/// Makes every other space of a run unbreakable, so that HTML does not fold the run.
+fn keep_spaces(line: &str) -> String {
+    let mut after_space = true;
+    line.chars()
+        .map(|c| {
+            after_space = c == ' ' && !after_space;
+            if c == ' ' && !after_space { '\u{a0}' } else { c }
+        })
+        .collect()
+}
+
+/// Returns the address if it may become a link: a known scheme, and nothing that a mail client
+/// could read differently than we do.
+pub(crate) fn link(address: &str) -> Option<&str> {
+    let address = address.trim();
+    let (scheme, rest) = address.split_once(':')?;
+    let known = SCHEMES.iter().any(|s| s.eq_ignore_ascii_case(scheme));
+    let odd = |c: char| c.is_control() || c.is_whitespace() || is_directional(c) || c == '\\';
+    let fits = !rest.is_empty() && address.len() <= LINK_BYTES_MAX;
+    (known && fits && !address.contains(odd)).then_some(address)
+}
+
+/// Whether words look like an address other than the one they lead to.
+pub(crate) fn misleads(words: &str, address: &str) -> bool {
+    let words = words.trim();
+    let looks_like_address = words.contains("://") || words.starts_with("www.");
+    let bare = |s: &str| s.trim_end_matches('/').to_ascii_lowercase();
+    let (words, address) = (bare(words), bare(address));
+    looks_like_address && words != address && !address.ends_with(&format!("://{words}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn html(text: &str) -> String {
+        let mut out = String::new();
+        push_text(&mut out, text);
+        out
+    }
+
+    #[test]
+    fn markup_is_text() {
+        assert_eq!(
+            html("<script>alert(\"1\")</script> ]]> & 'x'"),
+            "&lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt; ]]&gt; &amp; &#39;x&#39;"
+        );
+    }
+
+    #[test]
+    fn control_characters_are_seen() {
+        assert_eq!(visible("a\u{0}b\u{1b}c\u{7f}d\u{9b}e\tf"), "a␀b␛c␡d\u{fffd}e    f");
+    }
+
+    #[test]
+    fn every_line_end_breaks_once() {
+        let all = "a\r\nb\rc\nd\u{b}e\u{c}f\u{85}g\u{2028}h\u{2029}i\n";
+        let split: Vec<_> = lines(all).collect();
+        assert_eq!(split, ["a", "b", "c", "d", "e", "f", "g", "h", "i", ""]);
+        assert_eq!(html("a\r\n\r\nb"), "a<br><br>b");
+    }
+
+    #[test]
+    fn overrides_end_with_their_line() {
+        assert_eq!(visible("a\u{202e}b\u{2067}c"), "a\u{202e}b\u{2067}c\u{2069}\u{202c}");
+        assert_eq!(visible("a\u{202c}b\u{2069}"), "ab");
+        assert_eq!(visible("\u{202b}x\u{202c}y"), "\u{202b}x\u{202c}y");
+    }
+
+    #[test]
+    fn runs_of_spaces_stay() {
+        assert_eq!(html("  a   b"), "\u{a0} a \u{a0} b");
+        assert_eq!(html("a b"), "a b");
+    }
+
+    #[test]
+    fn only_known_schemes_become_links() {
+        for good in [
+            "https://example.com/?a=1&b=2",
+            "HTTP://example.com",
+            "mailto:a@example.com",
+            "ma-chan://contoso.com/1",
+            "ma-filelink:x",
+            "tel:+49",
+        ] {
+            assert_eq!(link(good), Some(good));
+        }
+        for bad in [
+            "javascript:alert(1)",
+            "java\nscript:alert(1)",
+            "data:text/html,x",
+            "vbscript:x",
+            "file:///etc/passwd",
+            "//example.com",
+            "https:",
+            "https://a b",
+            "https:\\\\a",
+            "",
+            "https://\u{202e}moc",
+        ] {
+            assert_eq!(link(bad), None, "{bad}");
+        }
+        assert_eq!(link(&format!("https://{}", "a".repeat(LINK_BYTES_MAX))), None);
+    }
+
+    #[test]
+    fn words_that_name_another_address_mislead() {
+        assert!(misleads("https://bank.example", "https://evil.example"));
+        assert!(misleads("www.bank.example", "https://evil.example"));
+        assert!(!misleads("https://bank.example", "https://bank.example/"));
+        assert!(!misleads("www.bank.example", "https://www.bank.example"));
+        assert!(!misleads("the bank", "https://evil.example"));
+    }
+}

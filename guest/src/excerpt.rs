@@ -1,0 +1,127 @@
+//! The first words of something, on one line.
+
+use crate::escape::is_directional;
+use crate::types::Part;
+
+/// Puts text on one line, without what is not seen, cut at a word to at most `chars_max`.
+pub(crate) fn one_line(text: &str, chars_max: usize) -> String {
+    let mut line = Line::new(chars_max);
+    line.push(text);
+    line.finish()
+}
+
+/// The first words of a message.
+pub(crate) fn of_parts(parts: &[Part], chars_max: usize) -> String {
+    let mut line = Line::new(chars_max);
+    for part in parts {
+        match part {
+            Part::Text(text) | Part::Emoticon(text) => line.push(text),
+            Part::LineBreak => line.push(" "),
+            Part::Hyperlink(link) | Part::RoomLink(link) | Part::FileLink(link) => {
+                line.push(&link.words);
+            }
+            Part::Mention(mention) => line.push(&mention.words),
+        }
+        if line.full {
+            break;
+        }
+    }
+    line.finish()
+}
+
+/// Cuts a line to at most `units_max` UTF-16 units, the unit in which Exchange counts.
+pub(crate) fn cut_units(line: &str, units_max: usize) -> String {
+    let mut units = 0;
+    let fits = |c: &char| {
+        units += c.len_utf16();
+        units <= units_max
+    };
+    line.chars().take_while(fits).collect()
+}
+
+/// A line that grows to its limit and no further, however long the text is.
+struct Line {
+    text: String,
+    chars: usize,
+    chars_max: usize,
+    space: bool,
+    full: bool,
+}
+
+impl Line {
+    fn new(chars_max: usize) -> Self {
+        Self { text: String::new(), chars: 0, chars_max, space: false, full: false }
+    }
+
+    fn push(&mut self, text: &str) {
+        for c in text.chars() {
+            if c.is_whitespace() || c.is_control() {
+                self.space = true;
+            } else if !is_directional(c) {
+                self.push_char(c);
+            }
+            if self.full {
+                return;
+            }
+        }
+    }
+
+    fn push_char(&mut self, c: char) {
+        let space = self.space && !self.text.is_empty();
+        let more = 1 + usize::from(space);
+        if self.chars + more > self.chars_max {
+            self.full = true;
+            return;
+        }
+        if space {
+            self.text.push(' ');
+        }
+        self.text.push(c);
+        self.chars += more;
+        self.space = false;
+    }
+
+    fn finish(mut self) -> String {
+        if self.full {
+            while self.chars >= self.chars_max && self.text.pop().is_some() {
+                self.chars -= 1;
+            }
+            self.drop_broken_word();
+            self.text.push('…');
+        }
+        self.text
+    }
+
+    /// Ends at a word, unless the last one is so long that little would be left.
+    fn drop_broken_word(&mut self) {
+        if let Some(at) = self.text.rfind(' ').filter(|at| *at * 3 >= self.text.len() * 2) {
+            self.text.truncate(at);
+        }
+        let end = |c: char| c == ' ' || c == '\u{200d}' || c == ',';
+        self.text.truncate(self.text.trim_end_matches(end).len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_text_stays_and_spaces_fold() {
+        assert_eq!(one_line("  a \r\n\t b\u{202e}c ", 10), "a bc");
+        assert_eq!(one_line("abcde", 5), "abcde");
+    }
+
+    #[test]
+    fn long_text_is_cut_at_a_word() {
+        assert_eq!(one_line("deploy moved to Friday", 20), "deploy moved to…");
+        assert_eq!(one_line(&"x".repeat(16_384), 10), format!("{}…", "x".repeat(9)));
+        assert_eq!(one_line("äöüäöü", 4), "äöü…");
+    }
+
+    #[test]
+    fn units_are_utf16() {
+        assert_eq!(cut_units("a😀b", 3), "a😀");
+        assert_eq!(cut_units("a😀b", 2), "a");
+    }
+}

@@ -1,0 +1,66 @@
+//! Values for the tests of all modules.
+
+use crate::types::{
+    Edition, Item, Kind, Member, Message, Moment, Part, Presence, Privacy, Readers, Role, Room,
+    RoomKind, Wish,
+};
+
+pub(crate) fn member(id: u32) -> Member {
+    let (role, presence) = (Role::Member, Presence::Absent);
+    Member { id, role, presence, named: false, wish: Wish::None, language: 0 }
+}
+
+/// A moment in March 2025 in Berlin.
+pub(crate) fn moment(day: u8, hour: u8, minute: u8) -> Moment {
+    Moment {
+        unix_ms: 1_740_783_600_000
+            + i64::from(day - 1) * 86_400_000
+            + i64::from(hour) * 3_600_000
+            + i64::from(minute) * 60_000,
+        year: 2025,
+        month: 3,
+        day,
+        weekday: (day + 4) % 7 + 1,
+        hour,
+        minute,
+        second: 0,
+        offset_minutes: 60,
+    }
+}
+
+pub(crate) fn room(id: u32, name: &str) -> Room {
+    Room {
+        id,
+        name: name.into(),
+        description: String::new(),
+        topic: String::new(),
+        kind: RoomKind::Normal,
+        privacy: Privacy::Closed,
+    }
+}
+
+pub(crate) fn message(text: &str) -> Message {
+    Message {
+        room: 1,
+        author: "Anna Larsen".into(),
+        author_person: None,
+        sent: moment(4, 9, 14),
+        kind: Kind::Message,
+        parts: vec![Part::Text(text.into())],
+        late: false,
+    }
+}
+
+pub(crate) fn item(message: Message) -> Item {
+    Item { message, reason: "you are a member of the room".into(), named: false }
+}
+
+/// A mail of one room with these messages.
+pub(crate) fn edition(items: Vec<Item>) -> Edition {
+    Edition {
+        readers: Readers { language: 0x656e, time_zone: "Europe/Berlin".into() },
+        rooms: vec![room(1, "Operations")],
+        digest: items.len() > 1,
+        items,
+    }
+}

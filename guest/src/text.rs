@@ -1,0 +1,425 @@
+//! The text part: for people who read mail as text, not a remnant of the HTML.
+//!
+//! What people wrote is indented by two spaces. Nothing that they write can therefore look like a
+//! heading, an author's line or the end of the mail.
+
+use crate::compose::{Form, Highlight, Row, Section, View};
+use crate::escape::{lines, link, visible};
+use crate::excerpt::{of_parts, one_line};
+use crate::html::{coverage, marks, take};
+use crate::time;
+use crate::types::{Item, Kind, Part};
+
+/// Longest line; links are longer if they must be.
+pub(crate) const WIDTH: usize = 72;
+const INDENT: &str = "  ";
+/// Starts a line that is quoted from elsewhere in the mail.
+const QUOTE: &str = "> ";
+
+/// Writes the text of a mail.
+pub(crate) fn render(view: &View<'_>) -> String {
+    let mut page = Page { view, out: String::with_capacity(4 * 1024) };
+    page.header();
+    page.highlights(view.words.for_you, &view.for_you());
+    page.highlights(view.words.alerts, &view.alerts());
+    page.contents();
+    let (sections, hidden) = view.shown();
+    for section in sections {
+        page.section(section);
+    }
+    page.more(hidden);
+    page.references();
+    page.footer();
+    page.out
+}
+
+struct Page<'v, 'a> {
+    view: &'v View<'a>,
+    out: String,
+}
+
+impl<'a> Page<'_, 'a> {
+    fn line(&mut self, line: &str) {
+        self.out.push_str(line.trim_end());
+        self.out.push('\n');
+    }
+
+    fn blank(&mut self) {
+        self.out.push('\n');
+    }
+
+    /// Appends a paragraph, every line of it after `prefix`.
+    fn wrapped(&mut self, prefix: &str, text: &str) {
+        for line in wrap(text, WIDTH - prefix.chars().count()) {
+            self.line(&format!("{prefix}{line}"));
+        }
+    }
+
+    fn heading(&mut self, words: &str, rule: char) {
+        self.wrapped("", words);
+        let width = words.chars().count().min(WIDTH);
+        self.line(&rule.to_string().repeat(width));
+    }
+
+    fn header(&mut self) {
+        let view = self.view;
+        let title = match view.only_section() {
+            Some(section) => one_line(&section.room.name, 80),
+            None => view.words.digest.to_owned(),
+        };
+        self.heading(&title, '=');
+        if let Some(section) = view.only_section() {
+            self.topic(section);
+        }
+        self.wrapped("", &view.period());
+        let counts = view.counts(view.count(), view.named());
+        self.wrapped(
+            "",
+            &match view.only_section() {
+                Some(_) => counts,
+                None => format!("{}, {counts}", (view.words.rooms)(view.sections.len())),
+            },
+        );
+        if view.shortens() {
+            let one = view.count() == 1;
+            self.wrapped("", if one { view.words.shortened } else { view.words.headlines });
+        }
+    }
+
+    fn topic(&mut self, section: &Section<'_>) {
+        if !section.room.topic.trim().is_empty() {
+            self.wrapped("", &one_line(&section.room.topic, 160));
+        }
+    }
+
+    fn highlights(&mut self, title: &str, (highlights, hidden): &(Vec<Highlight<'a>>, usize)) {
+        if highlights.is_empty() {
+            return;
+        }
+        self.blank();
+        self.heading(title, '-');
+        for highlight in highlights {
+            let room = &highlight.room.name;
+            self.author_line(highlight.item, self.view.only_section().is_none().then_some(room));
+            if let Some(before) = highlight.before {
+                let before = format!("{}: {}", self.view.words.before, headline(before));
+                self.wrapped(QUOTE, &before);
+            }
+            self.wrapped(INDENT, &of_parts(&highlight.item.message.parts, 400));
+        }
+        self.more(*hidden);
+    }
+
+    fn contents(&mut self) {
+        if self.view.only_section().is_some() {
+            return;
+        }
+        self.blank();
+        self.heading(self.view.words.contents, '-');
+        let (sections, hidden) = self.view.shown();
+        for section in sections {
+            let counts = self.view.counts(section.items.len(), section.named());
+            self.wrapped("", &format!("* {}: {counts}", one_line(&section.room.name, 80)));
+        }
+        self.more(hidden);
+    }
+
+    fn section(&mut self, section: &Section<'a>) {
+        let (rows, hidden) = self.view.rows(section);
+        if let Some(heading) = self.view.heading(section) {
+            self.blank();
+            self.heading(&heading, '-');
+        }
+        if self.view.only_section().is_none() {
+            self.topic(section);
+        }
+        if hidden > 0 {
+            self.wrapped("", &(self.view.words.hidden)(hidden));
+        }
+        for row in rows {
+            self.row(&row);
+        }
+    }
+
+    fn row(&mut self, row: &Row<'a>) {
+        match row {
+            Row::Day(moment) => {
+                let day = time::day(moment, self.view.words);
+                self.blank();
+                self.line(&format!("--- {day} ---"));
+            }
+            Row::Hour(moment) => {
+                self.blank();
+                self.line(&format!("--- {:02}:00 ---", moment.hour));
+            }
+            Row::Block(block) => self.block(block),
+            Row::Headlines(items) => {
+                self.blank();
+                for item in items {
+                    self.wrapped("", &headline(item));
+                }
+            }
+        }
+    }
+
+    fn block(&mut self, block: &[(&'a Item, Form)]) {
+        let Some((first, _)) = block.first() else { return };
+        self.author_line(first, None);
+        let mut minute = time::clock(&first.message.sent);
+        for (item, form) in block {
+            let now = time::clock(&item.message.sent);
+            if now != minute {
+                self.line(&now);
+                minute = now;
+            }
+            self.message(item, *form);
+        }
+    }
+
+    fn author_line(&mut self, item: &Item, room: Option<&String>) {
+        let mut line =
+            format!("{}, {}", one_line(&item.message.author, 80), time::clock(&item.message.sent));
+        if let Some(room) = room {
+            line = format!("{line}, {}", one_line(room, 80));
+        }
+        for mark in marks(self.view, item) {
+            line = format!("{line} [{mark}]");
+        }
+        if item.message.late {
+            line = format!("{line} ({})", self.view.words.from_history);
+        }
+        self.blank();
+        self.wrapped("", &line);
+    }
+
+    fn message(&mut self, item: &Item, form: Form) {
+        if let Kind::Story(title) = &item.message.kind {
+            self.wrapped(INDENT, &one_line(title, 255));
+            self.blank();
+        }
+        let mut left = match form {
+            Form::Whole => usize::MAX,
+            Form::Cut(chars) => chars,
+        };
+        let body = body(self.view, &item.message.parts, &mut left);
+        for line in body.split('\n') {
+            match line.strip_prefix(LINK_MARK) {
+                Some(address) => self.line(&format!("{INDENT}<{address}>")),
+                None => self.paragraph(line),
+            }
+        }
+        if left == 0 {
+            self.wrapped("", self.view.words.shortened);
+        }
+    }
+
+    /// A line of a message. If it quotes another, so do all lines that it is wrapped into.
+    fn paragraph(&mut self, line: &str) {
+        match line.strip_prefix('>') {
+            Some(quoted) => self.wrapped(&format!("{INDENT}{QUOTE}"), quoted.trim_start()),
+            None => self.wrapped(INDENT, line),
+        }
+    }
+
+    fn references(&mut self) {
+        let (references, hidden) = self.view.references();
+        if references.is_empty() {
+            return;
+        }
+        self.blank();
+        self.heading(self.view.words.links_and_files, '-');
+        for reference in references {
+            let (link, item) = (reference.link, reference.item);
+            let author = one_line(&item.message.author, 40);
+            let time = time::clock(&item.message.sent);
+            self.wrapped("* ", &format!("{} ({author}, {time})", one_line(&link.words, 200)));
+            let shown = crate::escape::link(&link.address).filter(|a| *a != link.words);
+            if let Some(address) = shown {
+                self.line(&format!("{INDENT}<{address}>"));
+            }
+        }
+        self.more(hidden);
+    }
+
+    fn more(&mut self, hidden: usize) {
+        if hidden > 0 {
+            self.wrapped("", &(self.view.words.more)(hidden));
+        }
+    }
+
+    fn footer(&mut self) {
+        let words = self.view.words;
+        self.blank();
+        self.line(&"-".repeat(WIDTH));
+        self.wrapped("", &format!("{}: {}", words.why, self.view.reasons()));
+        self.wrapped("", &format!("{}: {}", words.covers, coverage(self.view)));
+    }
+}
+
+/// Starts a line that is an address, in [`body`] only: [`visible`] lets none through from outside.
+const LINK_MARK: char = '\u{1}';
+
+/// A message's parts as lines; an address stands on a line of its own after the one that has its
+/// words.
+fn body(view: &View<'_>, parts: &[Part], left: &mut usize) -> String {
+    let mut out = String::new();
+    let mut addresses: Vec<String> = Vec::new();
+    for part in parts {
+        match part {
+            Part::Text(text) | Part::Emoticon(text) => {
+                push_lines(&mut out, take(text, left), &mut addresses);
+            }
+            Part::Mention(mention) => {
+                push_lines(&mut out, take(&mention.words, left), &mut addresses);
+            }
+            Part::LineBreak => {
+                end_line(&mut out, &mut addresses);
+                *left = left.saturating_sub(1);
+            }
+            Part::Hyperlink(to) | Part::RoomLink(to) | Part::FileLink(to) => {
+                if matches!(part, Part::FileLink(_)) {
+                    out.push_str(&format!("{}: ", view.words.file));
+                }
+                let words = if to.words.trim().is_empty() { &to.address } else { &to.words };
+                out.push_str(&one_line(take(words, left), 2_048));
+                *left = left.saturating_sub(to.address.chars().count());
+                if words != &to.address {
+                    match link(&to.address) {
+                        Some(address) => addresses.push(visible(address)),
+                        None => out.push_str(&format!(" ({})", one_line(&to.address, 2_048))),
+                    }
+                }
+            }
+        }
+        if *left == 0 {
+            break;
+        }
+    }
+    end_line(&mut out, &mut addresses);
+    out.truncate(out.trim_end_matches('\n').len());
+    out
+}
+
+fn push_lines(out: &mut String, text: &str, addresses: &mut Vec<String>) {
+    for (at, line) in lines(text).enumerate() {
+        if at > 0 {
+            end_line(out, addresses);
+        }
+        out.push_str(&visible(line));
+    }
+}
+
+fn end_line(out: &mut String, addresses: &mut Vec<String>) {
+    out.push('\n');
+    for address in addresses.drain(..) {
+        out.push(LINK_MARK);
+        out.push_str(&address);
+        out.push('\n');
+    }
+}
+
+fn headline(item: &Item) -> String {
+    let said = match &item.message.kind {
+        Kind::Story(title) if !title.trim().is_empty() => one_line(title, 80),
+        _ => of_parts(&item.message.parts, 80),
+    };
+    let author = one_line(&item.message.author, 40);
+    format!("{} {author}: {said}", time::clock(&item.message.sent))
+}
+
+/// Breaks a line at spaces, and words that are longer than `width` anywhere. An address stays
+/// whole: broken, it leads nowhere.
+pub(crate) fn wrap(line: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut current = String::new();
+    let mut chars = 0;
+    for word in line.split_inclusive(' ') {
+        let length = word.trim_end_matches(' ').chars().count();
+        if chars > 0 && chars + length > width {
+            lines.push(std::mem::take(&mut current));
+            chars = 0;
+        }
+        if length > width && link(word).is_none() {
+            for c in word.chars() {
+                if chars >= width && !joins(c) {
+                    lines.push(std::mem::take(&mut current));
+                    chars = 0;
+                }
+                current.push(c);
+                chars += 1;
+            }
+        } else {
+            current.push_str(word);
+            chars += word.chars().count();
+        }
+    }
+    lines.push(current);
+    lines
+}
+
+/// Whether a character belongs to the one before it.
+fn joins(c: char) -> bool {
+    matches!(c, '\u{300}'..='\u{36f}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}' | '\u{1f3fb}'..='\u{1f3ff}')
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+    use super::*;
+    use crate::compose::compose;
+    use crate::samples::{edition, item, message};
+    use crate::types::{Edition, Link, Message};
+
+    fn text(edition: &Edition) -> String {
+        compose(edition).unwrap().mail.text
+    }
+
+    #[test]
+    fn one_message_reads_like_a_mail() {
+        let link = Link { address: "https://a.example/1".into(), words: "the plan".into() };
+        let parts = vec![
+            Part::Text("Deploy moved to Friday, see ".into()),
+            Part::Hyperlink(link),
+            Part::Text(".\nBye".into()),
+        ];
+        assert_eq!(
+            text(&edition(vec![item(Message { parts, ..message("") })])),
+            "Operations\n==========\nTue 4 Mar 2025, 09:14 (Europe/Berlin)\n1 message\n\n\
+             Anna Larsen, 09:14\n  Deploy moved to Friday, see the plan.\n  <https://a.example/1>\n  \
+             Bye\n\n------------------------------------------------------------------------\n\
+             Why you get this: you are a member of the room\n\
+             This mail covers: Operations (1 message); Tue 4 Mar 2025, 09:14\n(Europe/Berlin)\n"
+        );
+    }
+
+    #[test]
+    fn lines_are_short_but_for_links() {
+        let long = "word ".repeat(100) + &"x".repeat(500);
+        let text = text(&edition(vec![item(message(&long)), item(message("> quoted text "))]));
+        for line in text.lines() {
+            assert!(line.chars().count() <= WIDTH, "{line}");
+        }
+        assert!(text.contains("  > quoted text\n"));
+        let address = format!("https://a.example/{}", "x".repeat(100));
+        assert_eq!(
+            wrap(&format!("see {address} now"), 72),
+            ["see ", &format!("{address} "), "now"]
+        );
+    }
+
+    #[test]
+    fn nothing_written_in_a_room_stands_at_the_start_of_a_line() {
+        let hostile = "-- \n> x\n\nBen, 09:15\r  \u{1}https://evil.example\n====";
+        let text = text(&edition(vec![item(message(hostile))]));
+        for words in ["Ben, 09:15", "-- ", "====\n\n", "<https://evil"] {
+            assert!(!text.contains(&format!("\n{words}")), "{text}");
+        }
+        assert!(text.contains("\n    ␁https"), "{text}");
+    }
+
+    #[test]
+    fn graphemes_are_not_torn_apart() {
+        assert_eq!(wrap("ab👋🏽c", 3), ["ab👋🏽", "c"]);
+        assert_eq!(wrap("", 10), [""]);
+    }
+}

@@ -1,0 +1,239 @@
+//! What the session tells, and what follows from it.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use bridge::message::Address;
+use lync::{
+    client::{Event, Loss, Post, Receipt, RoomRequest, RoomsQuery, Unavailable},
+    xccos::{Participant, Rights, RoomInfo, RoomUri},
+};
+use tracing::{debug, error, info, warn};
+
+use super::{choose::Ask, drive::Driver, translate};
+use crate::{clock, state::ChatState};
+
+impl Driver<'_> {
+    pub(super) async fn on_event(&mut self, event: Event) {
+        match event {
+            Event::SignedIn { server, expires } => {
+                self.worked = true;
+                info!(
+                    server = server.as_deref().unwrap_or("unnamed"),
+                    "chat: signed in for {} s",
+                    expires.as_secs()
+                );
+                self.chat.state.chat(ChatState::SignedIn);
+            }
+            Event::Provisioned(provisioned) => debug!(?provisioned.enabled, "chat: provisioned"),
+            Event::ChatReady(info) => {
+                info!(limit = info.search_limit, "chat: the chat service answers");
+                self.ask().await;
+            }
+            Event::ChatUnavailable { reason, retry_in } => {
+                self.unavailable(&reason, retry_in.as_secs())
+            }
+            Event::DialogLost(loss) => self.lost(loss),
+            Event::Rooms { query, result } => match result {
+                Ok(rooms) => self.found(&query, &rooms).await,
+                Err(error) => error!("chat: looking for rooms: {error}"),
+            },
+            Event::Joined { room, participants, rights } => {
+                self.joined(&room, &participants, rights).await
+            }
+            Event::JoinRefused { uri, reason, .. } => self.refused(&uri, &reason.to_string()),
+            Event::Posted(post, receipt) => self.posted(&post, receipt),
+            Event::Begun { room, last_id } => {
+                let room = translate::room_id(&room);
+                if let Err(error) = self.chat.database.begin_at(&room, last_id).await {
+                    error!("chat: {error}");
+                }
+            }
+            Event::CaughtUp { room } => {
+                debug!("chat: caught up with a room");
+                let _ = room;
+                self.report_rooms();
+            }
+            Event::Gap { room, from, to } => self.gap(&room, from, to).await,
+            Event::Entered { room, address, name, rights } => {
+                self.observe(&room, &address, name.as_deref(), Some(rights));
+                self.chat.rooms.entered(&translate::room_id(&room), Address::new(&address));
+            }
+            Event::Left { room, address } => {
+                self.chat.rooms.left(&translate::room_id(&room), &Address::new(&address));
+            }
+            Event::Parted { room, retry_in } => {
+                warn!(?retry_in, "chat: put out of a room");
+                self.chat.rooms.parted(&translate::room_id(&room));
+                self.report_rooms();
+            }
+            Event::Members { room, result } => self.members(&room, result),
+            Event::PostResult { result, .. } => {
+                if let Err(error) = result {
+                    warn!("chat: our own post was not taken: {error}");
+                }
+            }
+            Event::RoomChanged { .. } => self.session.my_rooms(clock::now()),
+            Event::Oddities(names) => {
+                info!(?names, "chat: wire forms that nobody knows; please report them")
+            }
+        }
+    }
+
+    async fn ask(&mut self) {
+        for ask in self.chooser.begin() {
+            match ask {
+                Ask::Join(uri) => self.join(vec![uri]).await,
+                Ask::Search(words) => self.session.search_rooms(&words, clock::now()),
+                Ask::Mine => self.session.my_rooms(clock::now()),
+            }
+        }
+    }
+
+    async fn found(&mut self, query: &RoomsQuery, rooms: &[RoomInfo]) {
+        let wanted = self.chooser.found(query, rooms);
+        if wanted.is_empty()
+            && matches!(query, RoomsQuery::Search(_))
+            && self.chooser.names_wanted()
+        {
+            self.refuse(
+                &format!("{query:?}"),
+                "no further room has a name that fits: check `name` under [[rooms]], and that the account may see the room",
+            );
+        }
+        self.join(wanted).await;
+    }
+
+    async fn join(&mut self, uris: Vec<String>) {
+        let mut requests = Vec::with_capacity(uris.len());
+        for uri in uris {
+            match self.chat.database.cursor(&translate::room_id(&uri)).await {
+                Ok(last_id) => requests.push(RoomRequest { uri, last_id }),
+                Err(error) => error!("chat: {error}; a room is left out until the next connection"),
+            }
+        }
+        if !requests.is_empty() {
+            self.session.join(requests, clock::now());
+        }
+    }
+
+    async fn joined(&mut self, info: &RoomInfo, participants: &[Participant], own: Option<Rights>) {
+        let room = translate::room(info, own);
+        let uri = info.uri.to_string();
+        info!(room = %room.name, present = participants.len(), "chat: joined");
+        if let Err(error) = self.chat.database.save_room(&room, &uri).await {
+            error!("chat: {error}");
+        }
+        let own_address = self.chat.config.chat.address.as_str();
+        let large =
+            participants.is_empty() && info.participants_count.is_some_and(|count| count > 1);
+        let present: BTreeSet<Address> =
+            participants.iter().map(|one| Address::new(&one.address)).collect();
+        let name = room.name.clone();
+        self.chat.rooms.joined(room, &uri, (!large).then_some(present));
+        self.chat.rooms.lists(|lists| lists.name_room(&info.uri, &name));
+        for one in participants.iter().filter(|one| !one.address.eq_ignore_ascii_case(own_address))
+        {
+            self.observe(&uri, &one.address, one.name.as_deref(), Some(one.rights));
+        }
+        if self.chat.config.chat.assumed.members_command {
+            self.session.members(&uri, clock::now());
+        } else {
+            self.chat.state.members_changed();
+        }
+    }
+
+    fn refused(&self, uri: &str, why: &str) {
+        if self.chooser.named(uri) {
+            self.refuse(uri, &format!("cannot be joined ({why}): is the address right, and is the service account a member of the room?"));
+        } else {
+            debug!(uri, "chat: a room found by search cannot be joined: {why}");
+        }
+    }
+
+    fn posted(&mut self, post: &Post, receipt: Receipt) {
+        let room = translate::room_id(&post.room);
+        let rooms = &self.chat.rooms;
+        let room_name = |uri: &str| rooms.name_of(uri);
+        let message = translate::message(post, &rooms.names(&room), &room_name, clock::unix_ms());
+        self.observe(&post.room, &post.author, Some(&message.author.name), None);
+        let database = self.chat.database.clone();
+        let committed = Arc::clone(&self.chat.committed);
+        let id = post.id;
+        self.commits.push(Box::pin(async move {
+            database.commit_message(message, id).await?;
+            committed.notify_one();
+            Ok(receipt)
+        }));
+    }
+
+    async fn gap(&mut self, room: &str, from: u64, to: Option<u64>) {
+        error!(
+            from,
+            ?to,
+            "chat: messages of a room were missed and its history no longer has them"
+        );
+        if let Err(error) = self.chat.database.note_gap(&translate::room_id(room), from, to).await {
+            error!("chat: {error}");
+        }
+    }
+
+    fn members(
+        &self,
+        room: &str,
+        result: Result<Vec<lync::xccos::assumed::Member>, lync::client::CommandError>,
+    ) {
+        match (result, RoomUri::parse(room)) {
+            (Ok(members), Some(uri)) => {
+                self.chat.rooms.lists(|lists| lists.take_wire(&uri, members));
+            }
+            (Err(error), _) => warn!("chat: the members of a room cannot be listed: {error}"),
+            (Ok(_), None) => {}
+        }
+        self.chat.state.members_changed();
+    }
+
+    fn observe(&self, room: &str, address: &str, name: Option<&str>, rights: Option<Rights>) {
+        if let Some(uri) = RoomUri::parse(room)
+            && !address.eq_ignore_ascii_case(self.chat.config.chat.address.as_str())
+        {
+            let now = clock::now().unix;
+            self.chat.rooms.lists(|lists| lists.observe(&uri, address, name, rights, now));
+        }
+    }
+
+    fn lost(&self, loss: Loss) {
+        let how = match loss {
+            Loss::Unknown => "the chat server has forgotten our dialog",
+            Loss::Bye => "the chat server ended our dialog",
+            Loss::Silent => "the chat server does not answer",
+        };
+        warn!("chat: {how}; making a new one");
+        self.chat.rooms.lost();
+        self.chat.state.chat(ChatState::SignedIn);
+        self.report_rooms();
+    }
+
+    fn unavailable(&self, reason: &Unavailable, retry_s: u64) {
+        let what = match reason {
+            Unavailable::Refused { status: 0, .. } => "the chat server does not answer the INVITE".to_owned(),
+            Unavailable::Refused { status, diagnostics } => format!(
+                "the chat server refused the INVITE with {status}{}: is `chat_server` under [chat] right?",
+                diagnostics.as_ref().map(|told| format!(" (diagnostics {}: {})", told.id, told.reason)).unwrap_or_default()
+            ),
+            Unavailable::NotProvisioned => "the chat server ended the dialog at the first command: grant the account a Persistent Chat policy (Grant-CsPersistentChatPolicy)".to_owned(),
+            Unavailable::NoDialog => "the chat server's answer to the INVITE makes no dialog".to_owned(),
+        };
+        error!("chat: {what}; next try in {retry_s} s");
+        self.chat.state.chat(ChatState::Offline(what));
+    }
+
+    fn report_rooms(&self) {
+        let all = self.chat.rooms.all();
+        let live = all.iter().filter(|known| known.joined).count();
+        if live > 0 {
+            self.chat.state.chat(ChatState::Live);
+        }
+        let with_members = all.iter().filter(|known| known.members().is_some()).count();
+        self.chat.state.rooms(live, with_members);
+    }
+}

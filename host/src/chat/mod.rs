@@ -1,0 +1,254 @@
+//! Drives `lync::client::Session` over sockets: connects, signs in, joins the rooms that the
+//! configuration chooses, and commits every post before the server is answered.
+
+mod choose;
+pub mod connect;
+mod drive;
+mod events;
+pub mod translate;
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, Result};
+use lync::{
+    Quirks,
+    client::{Ended, SessionConfig},
+    sip::endpoint_id,
+};
+use ntlm::Secret;
+use openssl::ssl::SslConnector;
+use tokio::sync::{Notify, mpsc, watch};
+use tracing::{error, info, warn};
+
+use self::{connect::Connection, drive::Driver};
+use crate::{
+    clock,
+    config::{self, Config, HostPort, Transport},
+    database::Database,
+    rooms::Rooms,
+    state::{ChatState, State},
+    tls,
+};
+
+/// Waits between connections, in seconds; the last one repeats. ±20 % (dossier section 7).
+const RECONNECT_S: [u64; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 300];
+/// Redirects followed in a row.
+const REDIRECTS_MAX: usize = 5;
+/// Orders waiting for the session.
+const ORDERS_MAX: usize = 256;
+
+/// What the session is asked to do from outside.
+#[derive(Clone, Copy, Debug)]
+pub enum Order {
+    /// Ask who belongs to each room.
+    RefreshMembers,
+}
+
+/// What the chat side works with.
+pub struct Chat {
+    config: Arc<Config>,
+    password: Secret,
+    database: Database,
+    rooms: Arc<Rooms>,
+    state: State,
+    /// Rung when a message was committed.
+    committed: Arc<Notify>,
+    tls: SslConnector,
+}
+
+/// How a connection came to its end.
+enum Close {
+    /// The session says so; `worked` if it had signed in before.
+    Ended { why: Ended, worked: bool },
+    /// The user lives on another pool.
+    Redirected(HostPort),
+    /// The connection, or the database behind it, broke.
+    Broken { what: String, worked: bool },
+    /// We were asked to stop.
+    Stopped,
+}
+
+impl Chat {
+    /// Prepares the chat side.
+    ///
+    /// # Errors
+    /// If the password or the file of certificate authorities cannot be read.
+    pub fn new(
+        config: Arc<Config>,
+        database: Database,
+        rooms: Arc<Rooms>,
+        state: State,
+        committed: Arc<Notify>,
+    ) -> Result<Self> {
+        let password =
+            config.chat.password.read().map_err(anyhow::Error::msg).context("chat.password")?;
+        let tls = tls::connector(config.chat.ca_file.as_deref(), config.chat.legacy_tls)
+            .context("chat.ca_file")?;
+        if config.chat.legacy_tls {
+            warn!("chat.legacy_tls is on: TLS 1.0 and weak ciphers are taken from the pool");
+        }
+        Ok(Self { config, password, database, rooms, state, committed, tls })
+    }
+
+    /// A way to send [`Order`]s, and its other end for [`Chat::run`].
+    #[must_use]
+    pub fn orders() -> (mpsc::Sender<Order>, mpsc::Receiver<Order>) {
+        mpsc::channel(ORDERS_MAX)
+    }
+
+    /// Stays connected until `stop` turns true.
+    pub async fn run(self, mut orders: mpsc::Receiver<Order>, mut stop: watch::Receiver<bool>) {
+        let mut servers = VecDeque::new();
+        let mut redirects = 0;
+        let mut failures = 0;
+        loop {
+            let close = tokio::select! {
+                close = self.attempt(&mut servers, &mut orders, stop.clone()) => close,
+                _ = stop_asked(stop.clone()), if servers.is_empty() => Close::Stopped,
+            };
+            self.rooms.lost();
+            let (worked, patient) = match &close {
+                Close::Stopped => return,
+                Close::Redirected(server) if redirects < REDIRECTS_MAX => {
+                    redirects += 1;
+                    info!(%server, "the pool sends us to another one");
+                    servers.push_front(server.clone());
+                    continue;
+                }
+                Close::Redirected(_) => (false, true),
+                Close::Ended { why, worked } => (*worked, why.needs_operator()),
+                Close::Broken { worked, .. } => (*worked, false),
+            };
+            redirects = 0;
+            failures = if worked { 0 } else { failures + 1 };
+            let wait = if patient { reconnect_wait(usize::MAX) } else { reconnect_wait(failures) };
+            self.report(&close, wait);
+            if servers.is_empty() || worked || patient {
+                servers.clear();
+                tokio::select! {
+                    () = tokio::time::sleep(wait) => {}
+                    () = stop_asked(stop.clone()) => return,
+                }
+            }
+            if *stop.borrow_and_update() {
+                return;
+            }
+        }
+    }
+
+    /// One connection, from finding a server to its end.
+    async fn attempt(
+        &self,
+        servers: &mut VecDeque<HostPort>,
+        orders: &mut mpsc::Receiver<Order>,
+        stop: watch::Receiver<bool>,
+    ) -> Close {
+        self.state.chat(ChatState::Connecting);
+        let broken = |what: String| Close::Broken { what, worked: false };
+        if servers.is_empty() {
+            match connect::candidates(&self.config.chat).await {
+                Ok(found) => servers.extend(found),
+                Err(error) => return broken(error.to_string()),
+            }
+        }
+        let Some(server) = servers.pop_front() else {
+            return broken("no server to try".to_owned());
+        };
+        match connect::connect(&server, self.config.chat.transport, &self.tls).await {
+            Ok(connection) => Driver::new(self, connection).drive(orders, stop).await,
+            Err(error) => broken(error.to_string()),
+        }
+    }
+
+    fn report(&self, close: &Close, wait: Duration) {
+        let text = match close {
+            Close::Ended { why, .. } => remedy(why, &self.config),
+            Close::Broken { what, .. } => what.clone(),
+            Close::Redirected(server) => format!("the pools send us in a circle, last to {server}"),
+            Close::Stopped => return,
+        };
+        error!("chat: {text}; next try in {} s", wait.as_secs());
+        self.state.chat(ChatState::Offline(text));
+    }
+
+    fn session_config(&self, connection: &Connection) -> SessionConfig {
+        let chat = &self.config.chat;
+        let assumed = chat.assumed;
+        SessionConfig {
+            address: chat.address.as_str().to_owned(),
+            credentials: config::credentials(&chat.login, &self.password),
+            workstation: "CHAT-DIGEST".to_owned(),
+            local: connection.local,
+            transport: match chat.transport {
+                Transport::Tls => lync::client::Transport::Tls,
+                Transport::Tcp => lync::client::Transport::Tcp,
+            },
+            server_port: connection.server.port,
+            user_agent: chat.user_agent.clone(),
+            // The same for the life of this database, and another for every other.
+            endpoint_id: endpoint_id(
+                chat.address.as_str(),
+                self.database.identity(),
+                "chat-digest",
+            ),
+            chat_uri: chat.chat_server.as_ref().map(|uri| uri.as_str().to_owned()),
+            quirks: Quirks {
+                members_command: assumed.members_command,
+                associations_command: assumed.associations_command,
+                history_queries: assumed.history_queries,
+            },
+            history_first: chat.first_history,
+        }
+    }
+}
+
+/// Resolves when the host is to stop; never if whoever could ask is gone.
+pub(crate) async fn stop_asked(mut stop: watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending().await
+    }
+}
+
+/// The wait before connection number `failures` in a row, spread by 20 % either way.
+fn reconnect_wait(failures: usize) -> Duration {
+    let step = RECONNECT_S.get(failures).or(RECONNECT_S.last()).copied().unwrap_or(300);
+    let permille = 800 + u64::from(u16::from_le_bytes(clock::random())) % 401;
+    Duration::from_millis(step * permille)
+}
+
+/// Why the session ended, with the server, the operation and what to do about it.
+#[must_use]
+pub fn remedy(why: &Ended, config: &Config) -> String {
+    let server = config.chat.server.as_ref().map_or_else(
+        || format!("the pool of {}", config.chat.address.domain()),
+        HostPort::to_string,
+    );
+    let advice = match why {
+        Ended::WrongPassword => {
+            "check `login` and `password` under [chat]; we do not try again soon, so that the account is not locked"
+        }
+        Ended::NoNtlm => {
+            "allow NTLM on the pool (Set-CsProxyConfiguration -UseNtlmForClientToProxyAuth $true)"
+        }
+        Ended::Refused { .. } => {
+            "check that the account may sign in, and that the client version filter lets our `user_agent` pass"
+        }
+        Ended::UnknownAddress(_) => {
+            "check `address` under [chat]: is the account enabled for Lync?"
+        }
+        Ended::NotProvisioned => {
+            "grant the account a Persistent Chat policy (Grant-CsPersistentChatPolicy)"
+        }
+        Ended::SignatureInvalid => {
+            "if it comes again, something between us and the pool changes messages"
+        }
+        Ended::Deregistered { .. } => {
+            "is the account signed in elsewhere with our endpoint, or disabled?"
+        }
+        Ended::Handshake(_) => {
+            "is the clock of this machine right, and the pool's NTLM level at least NTLMv2?"
+        }
+        _ => return format!("{server}: {why}"),
+    };
+    format!("{server}: {why}: {advice}")
+}

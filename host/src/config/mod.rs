@@ -1,0 +1,337 @@
+//! The configuration file: TOML to checked types. An unknown key or a bad value is an error that
+//! shows the line and says what is allowed; nothing is guessed.
+
+mod read;
+mod value;
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+pub use read::{ConfigError, EXAMPLE, load, parse};
+use serde::Deserialize;
+pub use value::{
+    Every, HostPort, Pattern, SecretSource, SipAddress, SmtpAddress, Zone, credentials,
+};
+
+/// All that `chat-digest run --config FILE` needs to know.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The chat side.
+    pub chat: Chat,
+    /// The mail side.
+    pub mail: Mail,
+    /// Which rooms are watched; none given means all that the account is a member of.
+    #[serde(default)]
+    pub rooms: Vec<RoomChoice>,
+    /// Where member lists come from.
+    #[serde(default)]
+    pub members: Members,
+    /// What is known about people, by SIP address.
+    #[serde(default)]
+    pub people: BTreeMap<SipAddress, Person>,
+    /// Mail addresses of directory groups that are members of rooms, by principal (`ma-grp:…`).
+    #[serde(default)]
+    pub groups: BTreeMap<String, SmtpAddress>,
+    /// What holds for people of whom nothing is said.
+    #[serde(default)]
+    pub defaults: Defaults,
+    /// The guest.
+    #[serde(default)]
+    pub guest: Guest,
+    /// When collected messages are mailed.
+    #[serde(default)]
+    pub digest: Digest,
+    /// The database.
+    pub store: Store,
+}
+
+/// How to reach and sign in to the Front End pool.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Chat {
+    /// The service account's SIP address.
+    pub address: SipAddress,
+    /// Its Windows account: `DOMAIN\user` or `user@domain`.
+    pub login: String,
+    /// Where its password is.
+    pub password: SecretSource,
+    /// Front End `host:port`; left out, it is found by DNS (dossier 1.1).
+    pub server: Option<HostPort>,
+    /// `tls`, or `tcp` for a pool that has no certificate.
+    #[serde(default)]
+    pub transport: Transport,
+    /// PEM file of the certificate authorities to trust in place of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Allows TLS 1.0 and its ciphers: for a pool on Windows Server 2008 R2.
+    #[serde(default)]
+    pub legacy_tls: bool,
+    /// The chat server's address, if provisioning does not name it.
+    pub chat_server: Option<SipAddress>,
+    /// What the pool's client filter sees.
+    #[serde(default = "user_agent")]
+    pub user_agent: String,
+    /// Messages to read from a room's history when it is joined for the first time ever.
+    #[serde(default)]
+    pub first_history: u32,
+    /// Wire forms that no source proves and this pool is known to take.
+    #[serde(default)]
+    pub assumed: Assumed,
+}
+
+fn user_agent() -> String {
+    concat!("chat-digest/", env!("CARGO_PKG_VERSION")).to_owned()
+}
+
+/// Switches for assumed wire forms; all off for a real server.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Assumed {
+    /// `cmd:x-getmembers` lists a room's members.
+    pub members_command: bool,
+    /// `cmd:getassociations` lists the account's rooms.
+    pub associations_command: bool,
+    /// `cmd:bcbydate` and `cmd:bcbymsg` read history.
+    pub history_queries: bool,
+}
+
+/// How SIP travels.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// TLS, as every pool offers it.
+    #[default]
+    Tls,
+    /// Plain TCP.
+    Tcp,
+}
+
+/// How to reach and use Exchange.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mail {
+    /// `https://HOST/EWS/Exchange.asmx`.
+    pub url: String,
+    /// The account: `DOMAIN\user` or `user@domain`.
+    pub login: String,
+    /// Where its password is.
+    pub password: SecretSource,
+    /// How it signs in.
+    #[serde(default)]
+    pub sign_in: SignIn,
+    /// The mailbox that sends: the account's own, or one to impersonate.
+    pub mailbox: SmtpAddress,
+    /// Whether `mailbox` is another's, used by impersonation.
+    #[serde(default)]
+    pub impersonate: bool,
+    /// The name shown as the sender.
+    #[serde(default = "sender_name")]
+    pub sender_name: String,
+    /// PEM file of the certificate authorities to trust in place of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// How a mail is handed over.
+    #[serde(default)]
+    pub format: Format,
+    /// Connections used at once, 1 to 10.
+    #[serde(default)]
+    pub lanes: Lanes,
+}
+
+fn sender_name() -> String {
+    "Chat digest".to_owned()
+}
+
+/// How the account signs in to Exchange.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum SignIn {
+    /// NTLM with channel binding, what Exchange offers by default.
+    #[default]
+    Ntlm,
+    /// Basic, over TLS only.
+    Basic,
+}
+
+/// How a mail is handed to Exchange.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// As MIME: our text part and our headers stay as written.
+    #[default]
+    Mime,
+    /// As typed fields: Exchange makes the text part itself.
+    Typed,
+}
+
+/// Connections to Exchange, 1 to 10 (its default limit for one account is 27).
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "u8")]
+pub struct Lanes(pub u8);
+
+impl Default for Lanes {
+    fn default() -> Self {
+        Self(4)
+    }
+}
+
+impl TryFrom<u8> for Lanes {
+    type Error = String;
+
+    fn try_from(count: u8) -> Result<Self, String> {
+        if (1..=10).contains(&count) {
+            Ok(Self(count))
+        } else {
+            Err(format!("{count} connections: 1 to 10 are allowed"))
+        }
+    }
+}
+
+/// One way to choose rooms.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "lowercase")]
+pub enum RoomChoice {
+    /// The room of this address, `ma-chan://domain/guid`.
+    Uri(String),
+    /// All rooms whose name fits: `*` stands for any text, letter case does not count.
+    Name(Pattern),
+    /// All rooms that the account is a member of.
+    Member(bool),
+}
+
+/// Where member lists come from; what is switched on is merged.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Members {
+    /// JSON file made from `Get-CsPersistentChatRoom`, read again when it changes.
+    pub export: Option<PathBuf>,
+    /// Seconds between two readings of all lists.
+    pub refresh: Refresh,
+}
+
+/// Seconds between two readings of the member lists, at least 1.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "u32")]
+pub struct Refresh(pub Duration);
+
+impl Default for Refresh {
+    fn default() -> Self {
+        Self(Duration::from_secs(900))
+    }
+}
+
+impl TryFrom<u32> for Refresh {
+    type Error = String;
+
+    fn try_from(seconds: u32) -> Result<Self, String> {
+        match seconds {
+            0 => Err("0 seconds: at least 1 is needed".to_owned()),
+            _ => Ok(Self(Duration::from_secs(u64::from(seconds)))),
+        }
+    }
+}
+
+/// What the administrator knows about a person.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Person {
+    /// The mailbox, when Exchange cannot tell it from the SIP address.
+    pub mailbox: Option<SmtpAddress>,
+    /// What the person wants.
+    pub wish: Option<Wish>,
+    /// Two letters, e.g. `de`.
+    pub language: Option<Language>,
+    /// e.g. `Europe/Berlin`.
+    pub time_zone: Option<Zone>,
+    /// What the guest may look up, e.g. `department = "Sales"`.
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// What a person wants.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Wish {
+    /// Every message at once.
+    Instant,
+    /// Everything, collected.
+    Digest,
+    /// At once what names the person, the rest collected.
+    Mentions,
+    /// No mail.
+    Off,
+}
+
+impl Wish {
+    /// The word that stands for it in the configuration.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Instant => "instant",
+            Self::Digest => "digest",
+            Self::Mentions => "mentions",
+            Self::Off => "off",
+        }
+    }
+}
+
+/// A language of two ASCII letters.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(try_from = "String")]
+pub struct Language(pub [u8; 2]);
+
+impl TryFrom<String> for Language {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.as_bytes() {
+            [a, b] if a.is_ascii_lowercase() && b.is_ascii_lowercase() => Ok(Self([*a, *b])),
+            _ => Err(format!("`{text}` is no language: two small letters are wanted, e.g. `en`")),
+        }
+    }
+}
+
+/// What holds for people of whom nothing is said.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Defaults {
+    /// The language of mails.
+    pub language: Language,
+    /// The time zone of the times in mails.
+    pub time_zone: Zone,
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self { language: Language(*b"en"), time_zone: Zone::utc() }
+    }
+}
+
+/// Which guest runs, and within which bounds.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Guest {
+    /// The component; left out, the built-in guest runs.
+    pub file: Option<PathBuf>,
+    /// What the guest can read through `settings`.
+    pub settings: BTreeMap<String, String>,
+    /// Fuel of one call, about one unit an instruction.
+    pub fuel: Option<u64>,
+    /// Memory of one call, in MiB.
+    pub memory_mib: Option<u32>,
+    /// Time of one call, in milliseconds.
+    pub time_ms: Option<u32>,
+}
+
+/// When collected messages are mailed.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Digest {
+    /// Period between two digests, by the clock: `1h` means at every full hour (UTC).
+    pub every: Every,
+}
+
+/// Where the database and the compiled guests are.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    /// A directory for the service alone; made if it is missing.
+    pub directory: PathBuf,
+}

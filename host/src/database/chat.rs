@@ -1,0 +1,263 @@
+//! What the chat side writes: rooms, messages, gaps, members.
+
+use bridge::{
+    member::Member,
+    message::{Message, RoomId},
+    room::Room,
+};
+use sqlx::{QueryBuilder, Sqlite};
+
+use super::{
+    Database, Error, Received,
+    rows::{self, MemberRow, RoomRow},
+};
+use crate::clock;
+
+/// Rows put in by one statement: bound by SQLite's 32,766 parameters.
+pub(super) const ROWS_MAX: usize = 1000;
+
+impl Database {
+    /// Notes a room, its name and what it is for.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn save_room(&self, room: &Room, uri: &str) -> Result<(), Error> {
+        let (room, uri) = (room.clone(), uri.to_owned());
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    sqlx::query(
+                        "INSERT INTO rooms (id, uri, name, description, topic, kind, privacy) VALUES ($1, $2, $3, $4, $5, $6, $7) \
+                         ON CONFLICT (id) DO UPDATE SET uri = excluded.uri, name = excluded.name, description = excluded.description, \
+                         topic = excluded.topic, kind = excluded.kind, privacy = excluded.privacy",
+                    )
+                    .bind(room.id.as_str())
+                    .bind(uri)
+                    .bind(&room.name)
+                    .bind(&room.description)
+                    .bind(&room.topic)
+                    .bind(room.kind.as_str())
+                    .bind(room.privacy.as_str())
+                    .execute(connection)
+                    .await
+                    .map(|_| ())
+                })
+            })
+            .await
+    }
+
+    /// All rooms ever joined, with their members as last known.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn rooms(&self) -> Result<Vec<(Room, String, Option<Vec<Member>>)>, Error> {
+        let failed = |error: sqlx::Error| self.failed(&error);
+        let rooms: Vec<RoomRow> = sqlx::query_as("SELECT * FROM rooms ORDER BY id")
+            .fetch_all(&self.readers)
+            .await
+            .map_err(failed)?;
+        let mut all = Vec::with_capacity(rooms.len());
+        for row in rooms {
+            let uri = row.uri.clone();
+            let room = row.room();
+            let members: Vec<MemberRow> =
+                sqlx::query_as("SELECT * FROM members WHERE room = $1 ORDER BY person")
+                    .bind(room.id.as_str())
+                    .fetch_all(&self.readers)
+                    .await
+                    .map_err(failed)?;
+            let members: Vec<Member> = members.into_iter().map(MemberRow::member).collect();
+            all.push((room, uri, (!members.is_empty()).then_some(members)));
+        }
+        Ok(all)
+    }
+
+    /// The highest post number committed in a room.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn cursor(&self, room: &RoomId) -> Result<Option<u64>, Error> {
+        let last: Option<i64> = sqlx::query_scalar("SELECT last_id FROM cursors WHERE room = $1")
+            .bind(room.as_str())
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(|error| self.failed(&error))?;
+        Ok(last.and_then(|last| u64::try_from(last).ok()))
+    }
+
+    /// Notes where a room stood when it was joined for the first time ever.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn begin_at(&self, room: &RoomId, last_id: u64) -> Result<(), Error> {
+        let room = room.clone();
+        let last_id = i64::try_from(last_id).unwrap_or(i64::MAX);
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    sqlx::query("INSERT INTO cursors (room, last_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+                        .bind(room.as_str())
+                        .bind(last_id)
+                        .execute(connection)
+                        .await
+                        .map(|_| ())
+                })
+            })
+            .await
+    }
+
+    /// Commits a message, once for each room and post, and moves the room's cursor to its number.
+    /// When this returns it is on disk.
+    ///
+    /// # Errors
+    /// [`Error`]: the message is not kept, and must not be confirmed.
+    pub async fn commit_message(
+        &self,
+        message: Message,
+        number: Option<u64>,
+    ) -> Result<Received, Error> {
+        let encode = |error: serde_json::Error| Error::row(&self.path, &error.to_string());
+        let kind = serde_json::to_string(&message.kind).map_err(encode)?;
+        let parts = serde_json::to_string(&message.parts).map_err(encode)?;
+        let number = number.and_then(|number| i64::try_from(number).ok());
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let added = sqlx::query(
+                        "INSERT INTO messages (id, room, post, author, author_name, sent_ms, received_ms, kind, parts, late) \
+                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
+                    )
+                    .bind(message.id().as_str())
+                    .bind(message.room.as_str())
+                    .bind(message.post.as_str())
+                    .bind(message.author.address.as_str())
+                    .bind(&message.author.name)
+                    .bind(message.sent_ms)
+                    .bind(message.received_ms)
+                    .bind(kind)
+                    .bind(parts)
+                    .bind(i64::from(message.late))
+                    .execute(&mut *connection)
+                    .await?
+                    .rows_affected();
+                    if let Some(number) = number {
+                        sqlx::query(
+                            "INSERT INTO cursors (room, last_id) VALUES ($1, $2) ON CONFLICT (room) \
+                             DO UPDATE SET last_id = excluded.last_id WHERE cursors.last_id < excluded.last_id",
+                        )
+                        .bind(message.room.as_str())
+                        .bind(number)
+                        .execute(connection)
+                        .await?;
+                    }
+                    Ok(if added == 0 { Received::Duplicate } else { Received::New })
+                })
+            })
+            .await
+    }
+
+    /// Notes posts that were missed for good.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn note_gap(&self, room: &RoomId, from: u64, to: Option<u64>) -> Result<(), Error> {
+        let room = room.clone();
+        let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    sqlx::query("INSERT INTO gaps (room, from_id, to_id, noted_ms) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING")
+                        .bind(room.as_str())
+                        .bind(signed(from))
+                        .bind(to.map(signed))
+                        .bind(clock::unix_ms())
+                        .execute(connection)
+                        .await
+                        .map(|_| ())
+                })
+            })
+            .await
+    }
+
+    /// Puts a room's members in place of those before. What was held back because somebody had no
+    /// mailbox goes out now that there is one.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn save_members(
+        &self,
+        room: &RoomId,
+        members: &[Member],
+        now_ms: i64,
+    ) -> Result<(), Error> {
+        let (room, members) = (room.clone(), members.to_vec());
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    sqlx::query("DELETE FROM members WHERE room = $1").bind(room.as_str()).execute(&mut *connection).await?;
+                    for chunk in members.chunks(ROWS_MAX) {
+                        insert_members(&room, chunk).build().execute(&mut *connection).await?;
+                    }
+                    sqlx::query(
+                        "UPDATE deliveries SET state = 'kept', held = NULL, due_ms = $2 WHERE state = 'held' AND person IN \
+                         (SELECT person FROM members WHERE room = $1 AND mailbox IS NOT NULL)",
+                    )
+                    .bind(room.as_str())
+                    .bind(now_ms)
+                    .execute(connection)
+                    .await
+                    .map(|_| ())
+                })
+            })
+            .await
+    }
+
+    /// Messages of these rooms without a plan, oldest first: one room that has to wait does not
+    /// hold up the others.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn next_unplanned(
+        &self,
+        rooms: &[RoomId],
+        limit: u32,
+    ) -> Result<Vec<Message>, Error> {
+        if rooms.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut select = QueryBuilder::<Sqlite>::new(format!(
+            "SELECT {} FROM messages m WHERE m.planned_ms IS NULL AND m.room IN (",
+            rows::MESSAGE
+        ));
+        let mut ids = select.separated(", ");
+        for room in rooms {
+            ids.push_bind(room.as_str().to_owned());
+        }
+        select.push(") ORDER BY m.received_ms, m.sent_ms LIMIT ").push_bind(i64::from(limit));
+        let found =
+            select.build().fetch_all(&self.readers).await.map_err(|error| self.failed(&error))?;
+        found
+            .iter()
+            .map(rows::message)
+            .collect::<Result<_, _>>()
+            .map_err(|error| self.failed(&error))
+    }
+}
+
+fn insert_members(room: &RoomId, members: &[Member]) -> QueryBuilder<Sqlite> {
+    let mut insert = QueryBuilder::new(
+        "INSERT INTO members (room, person, name, mailbox, role, wish, language, time_zone) ",
+    );
+    insert.push_values(members, |mut row, member| {
+        row.push_bind(room.as_str().to_owned())
+            .push_bind(member.person.address.as_str().to_owned())
+            .push_bind(member.person.name.clone())
+            .push_bind(member.mailbox.clone())
+            .push_bind(member.role.as_str())
+            .push_bind(member.wish.as_str())
+            .push_bind(i64::from(member.language.code()))
+            .push_bind(member.time_zone.clone());
+    });
+    insert.push(" ON CONFLICT DO NOTHING");
+    insert
+}

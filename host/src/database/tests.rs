@@ -1,0 +1,335 @@
+//! On files, because what is on disk counts.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests stop at the first surprise"
+)]
+
+use std::time::Duration;
+
+use bridge::{
+    delivery::settle,
+    member::Member,
+    member::{Language, Presence, Role, Wish},
+    message::{Address, Kind, Message, Part, Person, PostKey, RoomId},
+    outbox::{Draft, Outcome, State, Task},
+    plan::{Action, Group, Offer, Plan},
+    room::{Privacy, Room, RoomKind},
+    schedule::Schedule,
+};
+
+use super::*;
+
+const HOUR_MS: i64 = 3_600_000;
+
+fn room() -> Room {
+    Room {
+        id: RoomId::new("ma-chan://c/1"),
+        name: "Ops".into(),
+        description: String::new(),
+        topic: String::new(),
+        kind: RoomKind::Normal,
+        privacy: Privacy::Closed,
+    }
+}
+
+fn person(name: &str) -> Person {
+    Person { address: Address::new(format!("sip:{name}@c")), name: name.to_owned() }
+}
+
+fn member(name: &str, mailbox: bool) -> Member {
+    Member {
+        person: person(name),
+        mailbox: mailbox.then(|| format!("{name}@c")),
+        role: Role::Member,
+        presence: Presence::Unknown,
+        wish: Wish::None,
+        language: Language::UNKNOWN,
+        time_zone: None,
+    }
+}
+
+fn message(number: u64) -> Message {
+    Message {
+        room: room().id,
+        post: PostKey::new(number.to_string()),
+        author: person("author"),
+        sent_ms: i64::try_from(number).unwrap(),
+        received_ms: i64::try_from(number).unwrap() + 5,
+        kind: Kind::Story { title: "t".into() },
+        parts: vec![Part::Text(format!("<{number}> ]]> \u{1f600}")), Part::LineBreak],
+        late: false,
+    }
+}
+
+/// A plan that does `action` for all of `members`.
+fn settled(
+    message: &Message,
+    members: &[Member],
+    action: Action,
+    now_ms: i64,
+) -> bridge::delivery::Settled {
+    let offer = Offer::new(message, members.to_vec(), &Address::new("sip:service@c"), 7);
+    let all = offer.offered().map(|one| one.id).collect();
+    let groups = vec![Group { action, reason: "because".into(), members: all }];
+    let schedule = Schedule::every(Duration::from_secs(3600)).unwrap();
+    settle(&message.id(), Plan::check(&offer, groups).unwrap(), &schedule, now_ms)
+}
+
+async fn open(directory: &tempfile::TempDir) -> Database {
+    Database::open(directory.path()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_message_is_kept_once_and_survives_a_crash() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(&directory).await;
+    database.save_room(&room(), "ma-chan://C/1").await.unwrap();
+    assert_eq!(database.commit_message(message(17), Some(17)).await.unwrap(), Received::New);
+    assert_eq!(database.commit_message(message(17), Some(17)).await.unwrap(), Received::Duplicate);
+    assert_eq!(database.commit_message(message(16), Some(16)).await.unwrap(), Received::New);
+    let identity = database.identity().to_owned();
+    // Dropped, not closed: as after a crash.
+    drop(database);
+    let database = open(&directory).await;
+    assert_eq!(database.identity(), identity);
+    assert_eq!(database.cursor(&room().id).await.unwrap(), Some(17));
+    assert_eq!(
+        database.next_unplanned(&[room().id], 10).await.unwrap(),
+        [message(16), message(17)]
+    );
+    assert_eq!(database.rooms().await.unwrap(), [(room(), "ma-chan://C/1".to_owned(), None)]);
+}
+
+#[tokio::test]
+async fn a_thousand_at_once_are_all_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(&directory).await;
+    let commit = |number| {
+        let database = database.clone();
+        tokio::spawn(async move { database.commit_message(message(number), Some(number)).await })
+    };
+    // Each twice, in one go.
+    let all: Vec<_> = (1..=1000).chain(1..=1000).map(commit).collect();
+    let mut new = 0;
+    for one in all {
+        new += usize::from(one.await.unwrap().unwrap() == Received::New);
+    }
+    assert_eq!(new, 1000);
+    assert_eq!(database.counts().await.unwrap().messages, 1000);
+}
+
+#[tokio::test]
+async fn a_plan_comes_with_its_outbox_and_only_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(&directory).await;
+    database.save_room(&room(), "u").await.unwrap();
+    database.commit_message(message(1), Some(1)).await.unwrap();
+    let members = [member("anna", true), member("bea", true)];
+    let settled = settled(&message(1), &members, Action::MailNow, 1000);
+    assert!(database.commit_plan(settled.clone()).await.unwrap());
+    assert!(!database.commit_plan(settled).await.unwrap());
+    assert!(database.next_unplanned(&[room().id], 10).await.unwrap().is_empty());
+
+    assert!(database.claim_due(999, 10).await.unwrap().is_empty());
+    let first = database.claim_due(1000, 1).await.unwrap();
+    let second = database.claim_due(1000, 10).await.unwrap();
+    assert_eq!((first.len(), second.len()), (1, 1));
+    assert_ne!(first[0].key, second[0].key);
+    assert_eq!(first[0].share, second[0].share);
+    assert_eq!(*first[0].items[0].message, message(1));
+    assert_eq!(first[0].rooms, [room()]);
+    assert_eq!(first[0].standing.state, State::Drafting);
+    assert!(database.claim_due(2000, 10).await.unwrap().is_empty());
+
+    let why = database.why(&message(1).id(), &Address::new("sip:anna@c")).await.unwrap().unwrap();
+    assert_eq!(
+        (why.action.as_str(), why.reason.as_str(), why.mail.as_deref()),
+        ("mail-now", "because", Some("drafting"))
+    );
+}
+
+#[tokio::test]
+async fn a_room_that_waits_does_not_hold_up_the_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(&directory).await;
+    for number in 1..=100 {
+        database.commit_message(message(number), None).await.unwrap();
+    }
+    let other = Message { room: RoomId::new("ma-chan://c/2"), ..message(200) };
+    database.commit_message(other.clone(), None).await.unwrap();
+    assert!(database.next_unplanned(&[], 10).await.unwrap().is_empty());
+    assert_eq!(
+        database.next_unplanned(std::slice::from_ref(&other.room), 10).await.unwrap(),
+        [other]
+    );
+}
+
+#[tokio::test]
+async fn outcomes_are_kept_and_a_crash_is_resumed_by_looking() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(&directory).await;
+    database.save_room(&room(), "u").await.unwrap();
+    database.commit_message(message(1), Some(1)).await.unwrap();
+    let plan =
+        settled(&message(1), &[member("anna", true), member("bea", true)], Action::MailNow, 0);
+    database.commit_plan(plan).await.unwrap();
+    let claimed = database.claim_due(0, 10).await.unwrap();
+    let draft = Draft { id: "AAMk".into(), version: "CQ".into() };
+    let sending = claimed[0]
+        .standing
+        .clone()
+        .advance(Outcome::Drafted(draft.clone()), 0, 1)
+        .unwrap()
+        .begin(1)
+        .unwrap();
+    database.record(vec![(claimed[0].key.clone(), sending)]).await.unwrap();
+    drop(database);
+
+    let database = open(&directory).await;
+    assert_eq!(database.resume_unfinished().await.unwrap(), 2);
+    let mut found = database.claim_due(2, 10).await.unwrap();
+    found.sort_by_key(|mail| mail.key != claimed[0].key);
+    assert_eq!(found[0].standing.task(), Some(Task::FindSent(draft)));
+    assert_eq!(found[1].standing.task(), Some(Task::FindDraft));
+    let sent =
+        found[0].standing.clone().advance(Outcome::Delivered { sent_as: None }, 0, 3).unwrap();
+    database.record(vec![(found[0].key.clone(), sent)]).await.unwrap();
+    let counts = database.counts().await.unwrap();
+    assert_eq!((counts.sent, counts.waiting), (1, 1));
+}
+
+#[tokio::test]
+async fn what_is_kept_becomes_one_digest_when_due() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(&directory).await;
+    database.save_room(&room(), "u").await.unwrap();
+    let members = [member("anna", true), member("gone", true)];
+    database.save_members(&room().id, &members, 0).await.unwrap();
+    for number in 1..=3 {
+        database.commit_message(message(number), Some(number)).await.unwrap();
+        database.commit_plan(settled(&message(number), &members, Action::Keep, 10)).await.unwrap();
+    }
+    assert_eq!(database.next_due(10).await.unwrap(), Some(HOUR_MS));
+    assert_eq!(database.gather_due_digests(HOUR_MS - 1).await.unwrap(), 0);
+    // One of the two has left meanwhile.
+    database.save_members(&room().id, &members[..1], 20).await.unwrap();
+    assert_eq!(database.gather_due_digests(HOUR_MS).await.unwrap(), 1);
+    assert_eq!(database.gather_due_digests(HOUR_MS).await.unwrap(), 0);
+    let mails = database.claim_due(HOUR_MS, 10).await.unwrap();
+    assert_eq!(mails.len(), 1);
+    assert!(mails[0].digest);
+    let posts: Vec<_> =
+        mails[0].items.iter().map(|item| item.message.post.as_str().to_owned()).collect();
+    assert_eq!(posts, ["1", "2", "3"]);
+    let why = database.why(&message(1).id(), &Address::new("sip:gone@c")).await.unwrap().unwrap();
+    assert_eq!(why.state, "skipped");
+}
+
+#[tokio::test]
+async fn who_has_no_mailbox_is_held_until_there_is_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(&directory).await;
+    database.save_room(&room(), "u").await.unwrap();
+    let homeless = [member("anna", false)];
+    database.save_members(&room().id, &homeless, 0).await.unwrap();
+    database.commit_message(message(1), Some(1)).await.unwrap();
+    database.commit_plan(settled(&message(1), &homeless, Action::MailNow, 0)).await.unwrap();
+    assert_eq!(database.counts().await.unwrap().held, 1);
+    assert_eq!(database.gather_due_digests(HOUR_MS).await.unwrap(), 0);
+    database.save_members(&room().id, &[member("anna", true)], 50).await.unwrap();
+    assert_eq!(database.gather_due_digests(50).await.unwrap(), 1);
+    assert_eq!(database.claim_due(50, 10).await.unwrap()[0].mailbox, "anna@c");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_named_with_what_to_do() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(file_in(directory.path()), vec![b'x'; 8192]).unwrap();
+    let Err(error) = Database::open(directory.path()).await else { panic!("opened") };
+    let said = error.to_string();
+    assert!(said.contains("chat-digest.sqlite") && said.contains("backup"), "{said}");
+}
+
+/// Rather a mail that waits, and an error, than one that silently says less.
+#[tokio::test]
+async fn a_mail_whose_messages_are_gone_waits() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(&directory).await;
+    database.save_room(&room(), "u").await.unwrap();
+    database.commit_message(message(1), Some(1)).await.unwrap();
+    let plan = settled(&message(1), &[member("anna", true)], Action::MailNow, 0);
+    database.commit_plan(plan).await.unwrap();
+    database
+        .writer
+        .run(|connection| {
+            Box::pin(async move {
+                sqlx::query("DELETE FROM messages").execute(connection).await.map(|_| ())
+            })
+        })
+        .await
+        .unwrap();
+    assert!(database.claim_due(0, 10).await.is_err());
+    assert_eq!(database.counts().await.unwrap().waiting, 1);
+    assert!(database.next_due(0).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn one_host_at_a_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = open(&directory).await;
+    let Err(error) = Database::open(directory.path()).await else { panic!("opened twice") };
+    assert!(error.to_string().contains("another chat-digest"), "{error}");
+    first.commit_message(message(1), None).await.unwrap();
+    let onlooker = Database::look(directory.path()).await.unwrap();
+    assert_eq!(onlooker.counts().await.unwrap().messages, 1);
+    assert!(onlooker.commit_message(message(2), None).await.is_err());
+    first.close().await;
+    open(&directory).await;
+}
+
+/// A failing job takes nothing of its neighbours with it.
+#[tokio::test]
+async fn jobs_of_one_transaction_fail_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(&directory).await;
+    let bad = |database: Database| async move {
+        database
+            .writer
+            .run(|connection| {
+                Box::pin(async move {
+                    sqlx::query("INSERT INTO meta (key, value) VALUES ('half', 'done')")
+                        .execute(&mut *connection)
+                        .await?;
+                    sqlx::query("INSERT INTO nowhere VALUES (1)")
+                        .execute(connection)
+                        .await
+                        .map(|_| ())
+                })
+            })
+            .await
+    };
+    let work: Vec<_> = (1..=50)
+        .map(|number| {
+            let database = database.clone();
+            tokio::spawn(async move {
+                if number % 5 == 0 {
+                    bad(database).await.is_err()
+                } else {
+                    database.commit_message(message(number), None).await.is_ok()
+                }
+            })
+        })
+        .collect();
+    for one in work {
+        assert!(one.await.unwrap());
+    }
+    assert_eq!(database.counts().await.unwrap().messages, 40);
+    let half: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM meta WHERE key = 'half'")
+        .fetch_one(&database.readers)
+        .await
+        .unwrap();
+    assert_eq!(half, 0);
+}

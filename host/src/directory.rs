@@ -1,0 +1,337 @@
+//! Who belongs to a room, as people with mailboxes: merges the member lists of all sources, opens
+//! groups up, finds mailboxes through Exchange, and adds what the administrator knows. The
+//! unresolvable is reported, never guessed.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use anyhow::Result;
+use bridge::{
+    member::{Language, Member, Presence, Role, Wish},
+    message::{Address, Person, RoomId},
+};
+use ews::{mailbox::MailboxType, resolve_names::Resolution};
+use lync::members::{Export, Membership, PrincipalKind, Roles};
+use tokio::sync::{Notify, mpsc, watch};
+use tracing::{info, warn};
+
+use crate::{
+    chat::{Order, stop_asked, translate::name_of_address},
+    clock,
+    config::{self, Config},
+    database::Database,
+    exchange::Account,
+    rooms::Rooms,
+    state::State,
+};
+
+/// How long a mailbox that was found is believed (ews.md 4.1).
+const FOUND_FOR: Duration = Duration::from_secs(24 * 3600);
+/// How long it is believed that there is none.
+const MISSING_FOR: Duration = Duration::from_secs(3600);
+/// Wait before Exchange is asked again after it failed.
+const RETRY: Duration = Duration::from_secs(15);
+/// Most answers remembered; the memory is emptied when it is full.
+const REMEMBERED_MAX: usize = 100_000;
+
+/// What Exchange knows of an entry.
+#[derive(Clone, Debug)]
+struct Found {
+    mailbox: Option<String>,
+    name: Option<String>,
+    /// The SIP address among the entry's proxies.
+    sip: Option<String>,
+    until: Instant,
+}
+
+/// The directory stage.
+pub struct Directory {
+    config: Arc<Config>,
+    database: Database,
+    rooms: Arc<Rooms>,
+    account: Arc<Account>,
+    state: State,
+    /// Rung when a room's people are known: messages may wait for that.
+    resolved: Arc<Notify>,
+    remembered: HashMap<String, Found>,
+    export_read: Option<SystemTime>,
+}
+
+/// The people of a room, as made from its lists.
+#[derive(Debug, Default)]
+struct People {
+    members: Vec<Member>,
+    /// Mailboxes taken, in lower case: somebody in a list and in a group is one person.
+    mailboxes: BTreeSet<String>,
+    /// What could not be resolved, for the report.
+    unresolved: usize,
+    unopened: usize,
+}
+
+impl Directory {
+    /// Prepares the stage.
+    #[must_use]
+    pub fn new(
+        config: Arc<Config>,
+        database: Database,
+        rooms: Arc<Rooms>,
+        account: Arc<Account>,
+        state: State,
+        resolved: Arc<Notify>,
+    ) -> Self {
+        let remembered = HashMap::new();
+        Self { config, database, rooms, account, state, resolved, remembered, export_read: None }
+    }
+
+    /// Keeps the lists up to date until `stop` turns true. `orders` asks the chat side for its
+    /// lists from time to time.
+    pub async fn run(mut self, orders: mpsc::Sender<Order>, stop: watch::Receiver<bool>) {
+        loop {
+            let wait = match self.refresh().await {
+                Ok(()) => self.config.members.refresh.0,
+                Err(error) => {
+                    warn!("directory: {error:#}; trying again in {} s", RETRY.as_secs());
+                    self.state.mail(Some(format!("{error:#}")));
+                    RETRY
+                }
+            };
+            tokio::select! {
+                () = self.state.members_changing() => {}
+                () = tokio::time::sleep(wait) => { let _ = orders.try_send(Order::RefreshMembers); }
+                () = stop_asked(stop.clone()) => return,
+            }
+        }
+    }
+
+    /// Makes the lists of all rooms anew.
+    ///
+    /// # Errors
+    /// If Exchange or the database fails; rooms done before that stay done.
+    pub async fn refresh(&mut self) -> Result<()> {
+        self.read_export();
+        for known in self.rooms.all() {
+            let memberships = self.rooms.memberships(&known.uri);
+            if memberships.is_empty() {
+                continue;
+            }
+            let people = self.people(&memberships).await?;
+            if people.unresolved + people.unopened > 0 {
+                warn!(
+                    room = %known.room.name,
+                    "directory: {} members have no mailbox that Exchange knows, {} lists cannot be opened: give them under [people] and [groups], see `chat-digest check`",
+                    people.unresolved, people.unopened
+                );
+            }
+            self.keep(&known.room.id, &known.room.name, people.members, known.members()).await?;
+        }
+        Ok(())
+    }
+
+    async fn keep(
+        &self,
+        room: &RoomId,
+        name: &str,
+        members: Vec<Member>,
+        before: Option<&[Member]>,
+    ) -> Result<()> {
+        if before == Some(members.as_slice()) {
+            return Ok(());
+        }
+        info!(room = name, "directory: {} members", members.len());
+        self.database.save_members(room, &members, clock::unix_ms()).await?;
+        self.rooms.resolved(room, members);
+        self.resolved.notify_one();
+        let all = self.rooms.all();
+        let joined = all.iter().filter(|known| known.joined).count();
+        self.state.rooms(joined, all.iter().filter(|known| known.members().is_some()).count());
+        Ok(())
+    }
+
+    async fn people(&mut self, memberships: &[Membership]) -> Result<People> {
+        let mut people = People::default();
+        let own = self.config.chat.address.as_str().to_owned();
+        let users = memberships.iter().filter(|one| one.principal.kind == PrincipalKind::User);
+        for one in users.filter(|one| !one.principal.address.eq_ignore_ascii_case(&own)) {
+            self.add_user(&mut people, one).await?;
+        }
+        for one in memberships.iter().filter(|one| one.principal.kind != PrincipalKind::User) {
+            self.add_group(&mut people, one).await?;
+        }
+        people.members.sort_by(|a, b| a.person.address.cmp(&b.person.address));
+        Ok(people)
+    }
+
+    async fn add_user(&mut self, people: &mut People, one: &Membership) -> Result<()> {
+        let address = one.principal.address.to_lowercase();
+        let configured = self.configured(&address).and_then(|person| person.mailbox.clone());
+        let found = self.find(&address).await?;
+        let mailbox = configured.map(|mailbox| mailbox.as_str().to_owned()).or(found.mailbox);
+        let name = match one.principal.name.trim() {
+            "" => found.name.unwrap_or_else(|| name_of_address(&address)),
+            name => name.to_owned(),
+        };
+        people.unresolved += usize::from(mailbox.is_none());
+        self.add(people, &address, name, mailbox, one.roles);
+        Ok(())
+    }
+
+    /// Opens a group up. A folder or a domain has no list that Exchange could give.
+    async fn add_group(&mut self, people: &mut People, one: &Membership) -> Result<()> {
+        let Some(group) = self.group_mailbox(one).await? else {
+            people.unopened += 1;
+            return Ok(());
+        };
+        for mailbox in self.account.expand(&group).await? {
+            let Some(smtp) = mailbox.smtp_address().map(str::to_owned) else { continue };
+            let found = self.find(&format!("smtp:{}", smtp.to_lowercase())).await?;
+            let address = found.sip.unwrap_or_else(|| format!("smtp:{}", smtp.to_lowercase()));
+            let name = mailbox.name.or(found.name).unwrap_or_else(|| name_of_address(&smtp));
+            self.add(people, &address, name, Some(smtp), one.roles);
+        }
+        Ok(())
+    }
+
+    async fn group_mailbox(&self, one: &Membership) -> Result<Option<String>> {
+        let configured = self
+            .config
+            .groups
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(&one.principal.address));
+        if let Some((_, mailbox)) = configured {
+            return Ok(Some(mailbox.as_str().to_owned()));
+        }
+        if one.principal.kind != PrincipalKind::Group || one.principal.name.is_empty() {
+            return Ok(None);
+        }
+        // By its name, if that is exact and only one group has it.
+        let found = self.account.resolve(&one.principal.name).await?;
+        let fits = |found: &&Resolution| {
+            let name = found.mailbox.name.as_deref().unwrap_or_default();
+            found.mailbox.mailbox_type == Some(MailboxType::PublicDl)
+                && name.eq_ignore_ascii_case(&one.principal.name)
+        };
+        let mut fitting = found.iter().filter(fits);
+        match (fitting.next(), fitting.next()) {
+            (Some(only), None) => Ok(only.smtp_address().map(str::to_owned)),
+            _ => Ok(None),
+        }
+    }
+
+    fn add(
+        &self,
+        people: &mut People,
+        address: &str,
+        name: String,
+        mailbox: Option<String>,
+        roles: Roles,
+    ) {
+        if address.eq_ignore_ascii_case(self.config.chat.address.as_str()) {
+            return;
+        }
+        if let Some(mailbox) = &mailbox {
+            let own = mailbox.eq_ignore_ascii_case(self.config.mail.mailbox.as_str());
+            if own || !people.mailboxes.insert(mailbox.to_lowercase()) {
+                return;
+            }
+        }
+        let configured = self.configured(address);
+        let defaults = &self.config.defaults;
+        let language = configured.and_then(|person| person.language).unwrap_or(defaults.language);
+        people.members.push(Member {
+            person: Person { address: Address::new(address), name },
+            mailbox,
+            role: role(roles),
+            presence: Presence::Unknown,
+            wish: configured.and_then(|person| person.wish).map_or(Wish::None, wish),
+            language: Language::from_code(u16::from_be_bytes(language.0)),
+            time_zone: configured
+                .and_then(|person| person.time_zone.as_ref())
+                .map(|zone| zone.name().to_owned()),
+        });
+    }
+
+    fn configured(&self, address: &str) -> Option<&config::Person> {
+        let mut people = self.config.people.iter();
+        people.find(|(key, _)| key.as_str().eq_ignore_ascii_case(address)).map(|(_, person)| person)
+    }
+
+    /// Asks Exchange for an entry with a scheme, such as `sip:anna@contoso.com`.
+    async fn find(&mut self, entry: &str) -> Result<Found> {
+        let now = clock::now().instant;
+        if let Some(found) = self.remembered.get(entry).filter(|found| found.until > now) {
+            return Ok(found.clone());
+        }
+        let answers = self.account.resolve(entry).await?;
+        let exact = answers.iter().find(|answer| answer.is_exactly(entry));
+        let found = Found {
+            mailbox: exact.and_then(Resolution::smtp_address).map(str::to_owned),
+            name: exact.and_then(|answer| answer.mailbox.name.clone()),
+            sip: exact.and_then(sip_address),
+            until: now + if exact.is_some() { FOUND_FOR } else { MISSING_FOR },
+        };
+        if self.remembered.len() >= REMEMBERED_MAX {
+            self.remembered.clear();
+        }
+        self.remembered.insert(entry.to_owned(), found.clone());
+        Ok(found)
+    }
+
+    fn read_export(&mut self) {
+        let Some(path) = self.config.members.export.clone() else { return };
+        match read_if_changed(&path, self.export_read) {
+            Ok(None) => {}
+            Ok(Some((export, changed))) => {
+                self.export_read = Some(changed);
+                self.rooms.lists(|lists| lists.take_export(export));
+            }
+            Err(error) => warn!(
+                "directory: members.export: {}: {error}; the lists read before stay",
+                path.display()
+            ),
+        }
+    }
+}
+
+fn read_if_changed(
+    path: &PathBuf,
+    before: Option<SystemTime>,
+) -> Result<Option<(Export, SystemTime)>> {
+    let metadata = std::fs::metadata(path)?;
+    let changed = metadata.modified()?;
+    if before == Some(changed) {
+        return Ok(None);
+    }
+    let bytes_max = u64::try_from(lync::members::EXPORT_BYTES_MAX)?;
+    anyhow::ensure!(
+        metadata.len() <= bytes_max,
+        "{} bytes, at most {bytes_max} are read",
+        metadata.len()
+    );
+    Ok(Some((Export::read(&std::fs::read(path)?)?, changed)))
+}
+
+fn sip_address(found: &Resolution) -> Option<String> {
+    let entries = found.contact.iter().flat_map(|contact| &contact.email_addresses);
+    entries.map(|entry| entry.to_lowercase()).find(|entry| entry.starts_with("sip:"))
+}
+
+fn role(roles: Roles) -> Role {
+    match roles {
+        Roles { manager: true, .. } => Role::Manager,
+        Roles { presenter: true, .. } => Role::Presenter,
+        _ => Role::Member,
+    }
+}
+
+fn wish(wish: config::Wish) -> Wish {
+    match wish {
+        config::Wish::Instant => Wish::Instant,
+        config::Wish::Digest => Wish::Digest,
+        config::Wish::Mentions => Wish::Mentions,
+        config::Wish::Off => Wish::Off,
+    }
+}

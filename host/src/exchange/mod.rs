@@ -1,0 +1,288 @@
+//! The Exchange account: operations go in, results come out, over a few connections of which each
+//! is signed in on its own.
+
+mod lane;
+mod pause;
+
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use ews::{
+    classify::Class,
+    client::{self, HttpReply, Options, RequestBytes},
+    delivery,
+    expand_dl::ExpandDl,
+    folder_id::distinguished,
+    mailbox::{Mailbox, MailboxType},
+    operation::Operation,
+    resolve_names::{Resolution, ResolveNames},
+};
+use tokio::sync::{Mutex, Semaphore};
+use tracing::debug;
+
+pub use self::lane::TransportError;
+use self::{lane::Lane, pause::Pause};
+use crate::{clock, config, tls};
+
+/// Groups inside groups that are opened.
+const GROUP_DEPTH_MAX: usize = 10;
+/// People of one group, with all groups inside it (ews.md 4.2).
+const GROUP_MEMBERS_MAX: usize = 5000;
+
+/// Why an operation did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The request or its answer was lost on the way.
+    #[error("{server}: {operation}: {cause}")]
+    Transport {
+        /// Where.
+        server: String,
+        /// What was asked.
+        operation: &'static str,
+        /// How.
+        cause: TransportError,
+    },
+    /// Exchange refused, or answered something else.
+    #[error("{server}: {cause}")]
+    Exchange {
+        /// Where.
+        server: String,
+        /// What Exchange says.
+        cause: ews::error::Error,
+    },
+    /// The request as a whole had this error, so each of its items has it.
+    #[error(transparent)]
+    Shared(Arc<CallError>),
+}
+
+impl CallError {
+    /// What can be done about it.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Transport { cause, .. } => cause.class(),
+            Self::Exchange { cause, .. } => cause.class(),
+            Self::Shared(error) => error.class(),
+        }
+    }
+
+    /// Whether it is certain that nothing was done.
+    #[must_use]
+    pub fn known_not_done(&self) -> bool {
+        match self {
+            Self::Transport { cause, .. } => cause.known_not_done(),
+            Self::Exchange { cause, .. } => cause.known_not_done(),
+            Self::Shared(error) => error.known_not_done(),
+        }
+    }
+
+    /// How long Exchange asks us to wait.
+    #[must_use]
+    pub fn back_off(&self) -> Option<Duration> {
+        match self {
+            Self::Transport { .. } => None,
+            Self::Exchange { cause, .. } => cause.back_off(),
+            Self::Shared(error) => error.back_off(),
+        }
+    }
+}
+
+/// One account on one server.
+pub struct Account {
+    server: String,
+    options: Options,
+    /// For ResolveNames and the like, which run as the account itself.
+    own: Options,
+    lanes: Vec<Mutex<Lane>>,
+    free: Semaphore,
+    pause: std::sync::Mutex<Pause>,
+}
+
+impl Account {
+    /// Prepares the lanes; connects to nothing yet.
+    ///
+    /// # Errors
+    /// If the password or the certificate authorities cannot be read.
+    pub fn new(config: &config::Mail) -> Result<Arc<Self>> {
+        let password =
+            config.password.read().map_err(anyhow::Error::msg).context("mail.password")?;
+        let authorities = match &config.ca_file {
+            Some(path) => tls::read_authorities(path).context("mail.ca_file")?,
+            None => Vec::new(),
+        };
+        let lanes = (0..config.lanes.0)
+            .map(|_| Lane::new(config, &password, &authorities).map(Mutex::new))
+            .collect::<Result<Vec<_>>>()?;
+        let mailbox = config.mailbox.as_str().to_owned();
+        let own = Options { own_address: Some(mailbox.clone()), ..Options::default() };
+        let options = if config.impersonate {
+            Options { impersonate: Some(mailbox), ..Options::default() }
+        } else {
+            own.clone()
+        };
+        let url = reqwest::Url::parse(&config.url)?;
+        let server = url.host_str().unwrap_or_default().to_owned();
+        Ok(Arc::new(Self {
+            server,
+            options,
+            own,
+            free: Semaphore::new(lanes.len()),
+            pause: Default::default(),
+            lanes,
+        }))
+    }
+
+    /// The server's name, for messages.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// Runs an operation on the sending mailbox. One result for each input.
+    ///
+    /// # Errors
+    /// What concerns the request as a whole; single items fail inside the results.
+    pub async fn call<O: Operation>(
+        &self,
+        operation: &O,
+    ) -> Result<Vec<Result<O::Payload, CallError>>, CallError> {
+        self.run(operation, &self.options).await
+    }
+
+    async fn run<O: Operation>(
+        &self,
+        operation: &O,
+        options: &Options,
+    ) -> Result<Vec<Result<O::Payload, CallError>>, CallError> {
+        let request = client::encode(operation, options);
+        let name = request.operation;
+        let answer = self.send(request).await.map_err(|cause| CallError::Transport {
+            server: self.server.clone(),
+            operation: name,
+            cause,
+        })?;
+        let now_unix_s = clock::unix_ms() / 1000;
+        let reply = HttpReply {
+            status: answer.status,
+            headers: &answer.headers,
+            body: &answer.body,
+            took: answer.took,
+        };
+        let failed = |cause| CallError::Exchange { server: self.server.clone(), cause };
+        let reply = client::decode(operation, &reply, now_unix_s).map_err(failed)?;
+        Ok(reply.results.into_iter().map(|result| result.map_err(failed)).collect())
+    }
+
+    async fn send(&self, request: RequestBytes) -> Result<lane::Answer, TransportError> {
+        let _permit = self.free.acquire().await.map_err(|_| TransportError::closed())?;
+        if let Some(left) = self.pause().left(clock::now().instant) {
+            return Err(TransportError::Paused(left.as_secs().div_ceil(60)));
+        }
+        let result = self.send_on_a_lane(request).await;
+        let now = clock::now().instant;
+        match &result {
+            Err(TransportError::Refused(_)) => self.pause().refused(now),
+            Ok(answer) if answer.status == 401 => self.pause().refused(now),
+            Ok(_) => self.pause().worked(now),
+            Err(_) => {}
+        }
+        result
+    }
+
+    async fn send_on_a_lane(&self, request: RequestBytes) -> Result<lane::Answer, TransportError> {
+        for lane in &self.lanes {
+            if let Ok(mut lane) = lane.try_lock() {
+                return lane.call(request).await;
+            }
+        }
+        // As many permits as lanes: one is free, but its guard may still be going.
+        let Some(lane) = self.lanes.first() else { return Err(TransportError::closed()) };
+        lane.lock().await.call(request).await
+    }
+
+    fn pause(&self) -> std::sync::MutexGuard<'_, Pause> {
+        self.pause.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks an entry such as `sip:anna@contoso.com` up in the directory.
+    ///
+    /// # Errors
+    /// [`CallError`]; that nobody is found is no error.
+    pub async fn resolve(&self, entry: &str) -> Result<Vec<Resolution>, CallError> {
+        let results = self.run(&ResolveNames::directory(entry), &self.own).await?;
+        match results.into_iter().next() {
+            Some(Ok(found)) => Ok(found.resolutions),
+            Some(Err(error)) if error.class() == Class::Recipient => Ok(Vec::new()),
+            Some(Err(error)) => Err(error),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Whether the sending mailbox's drafts can be reached: reads, writes nothing.
+    ///
+    /// # Errors
+    /// [`CallError`], e.g. that the account has no right to it.
+    pub async fn can_reach_drafts(&self) -> Result<(), CallError> {
+        let look = delivery::sweep(distinguished::DRAFTS, 1, 0);
+        match self.call(&look).await?.into_iter().next() {
+            Some(Err(error)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// The people of a group, groups inside it opened up, each once; bounded and safe from circles.
+    ///
+    /// # Errors
+    /// [`CallError`], or that the group has more people or more depth than allowed.
+    pub async fn expand(&self, group: &str) -> Result<Vec<Mailbox>> {
+        let mut people: Vec<Mailbox> = Vec::new();
+        let mut seen = std::collections::HashSet::from([group.to_lowercase()]);
+        let mut level = vec![group.to_owned()];
+        for _ in 0..GROUP_DEPTH_MAX {
+            let mut below = Vec::new();
+            for group in level {
+                for member in self.expand_one(&group).await? {
+                    let Some(address) = member.smtp_address().map(str::to_owned) else { continue };
+                    if !seen.insert(address.to_lowercase()) {
+                        continue;
+                    }
+                    anyhow::ensure!(
+                        seen.len() <= GROUP_MEMBERS_MAX,
+                        "the group has more than {GROUP_MEMBERS_MAX} people: mail it as one address, or give the room smaller groups"
+                    );
+                    match member.mailbox_type {
+                        Some(MailboxType::PublicDl) => below.push(address),
+                        _ => people.push(member),
+                    }
+                }
+            }
+            if below.is_empty() {
+                return Ok(people);
+            }
+            level = below;
+        }
+        anyhow::bail!("groups are nested more than {GROUP_DEPTH_MAX} deep")
+    }
+
+    async fn expand_one(&self, group: &str) -> Result<Vec<Mailbox>> {
+        let request = ExpandDl { mailbox: Mailbox::smtp(group) };
+        match self.run(&request, &self.own).await?.into_iter().next() {
+            Some(Ok(found)) => {
+                anyhow::ensure!(
+                    found.includes_last,
+                    "Exchange cut the list of the group's members short"
+                );
+                Ok(found.members)
+            }
+            Some(Err(error)) if error.class() == Class::Recipient => {
+                debug!("a group is empty or unknown");
+                Ok(Vec::new())
+            }
+            Some(Err(error)) => Err(error.into()),
+            None => Ok(Vec::new()),
+        }
+    }
+}

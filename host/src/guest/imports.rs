@@ -1,0 +1,142 @@
+//! What a guest may ask its host for.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use wasmtime::ResourceLimiter;
+
+use super::bindings::chat_digest::guest::{directory, log, settings, types};
+use super::engine::Limits;
+use types::PersonId;
+
+/// Tells names and attributes of the people of one call. The ids are those of the call's arguments.
+pub trait Directory: Send + Sync {
+    /// The name to show for a person, or `None` if the id is not of this call.
+    fn name(&self, person: PersonId) -> Option<String>;
+
+    /// A configured attribute of a person, such as `department`.
+    fn attribute(&self, person: PersonId, key: &str) -> Option<String>;
+}
+
+/// What a call may look up.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// The people of this call.
+    pub directory: Arc<dyn Directory>,
+    /// `[guest.settings]` of the configuration.
+    pub settings: Arc<BTreeMap<String, String>>,
+}
+
+impl fmt::Debug for Surroundings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Surroundings").finish_non_exhaustive()
+    }
+}
+
+/// A line that a guest wrote to the log. Its text is the guest's: it may hold anything.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogLine {
+    /// How much it matters, in the guest's view.
+    pub level: log::Level,
+    /// What it says; control characters are still in it.
+    pub message: String,
+}
+
+/// Ends a call that writes more than it may.
+#[derive(Debug, thiserror::Error)]
+#[error("more log lines than allowed")]
+pub(super) struct LogFlood;
+
+/// All that a store holds: one call's view of the world, and what it has used up.
+pub(super) struct State {
+    surroundings: Surroundings,
+    pub(super) bounds: Bounds,
+    pub(super) log: Vec<LogLine>,
+    log_bytes: usize,
+    log_lines_max: usize,
+    log_bytes_max: usize,
+}
+
+impl State {
+    pub(super) fn new(surroundings: Surroundings, limits: &Limits) -> Self {
+        Self {
+            surroundings,
+            bounds: Bounds {
+                memory_bytes: 0,
+                memory_bytes_max: limits.memory_bytes_max,
+                table_entries_max: limits.table_entries_max,
+                memory_denied: false,
+            },
+            log: Vec::new(),
+            log_bytes: 0,
+            log_lines_max: limits.log_lines_max,
+            log_bytes_max: limits.log_bytes_max,
+        }
+    }
+}
+
+impl types::Host for State {}
+
+impl directory::Host for State {
+    fn name(&mut self, person: PersonId) -> wasmtime::Result<Option<String>> {
+        Ok(self.surroundings.directory.name(person))
+    }
+
+    fn attribute(&mut self, person: PersonId, key: String) -> wasmtime::Result<Option<String>> {
+        Ok(self.surroundings.directory.attribute(person, &key))
+    }
+}
+
+impl settings::Host for State {
+    fn get(&mut self, key: String) -> wasmtime::Result<Option<String>> {
+        Ok(self.surroundings.settings.get(&key).cloned())
+    }
+}
+
+impl log::Host for State {
+    fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
+        self.log_bytes = self.log_bytes.saturating_add(message.len());
+        if self.log.len() >= self.log_lines_max || self.log_bytes > self.log_bytes_max {
+            return Err(LogFlood.into());
+        }
+        self.log.push(LogLine { level, message });
+        Ok(())
+    }
+}
+
+/// Counts the memory of all that an instance consists of.
+#[derive(Debug)]
+pub(super) struct Bounds {
+    memory_bytes: usize,
+    memory_bytes_max: usize,
+    table_entries_max: usize,
+    /// Whether memory was refused: what looks like a panic then is want of memory.
+    pub(super) memory_denied: bool,
+}
+
+impl ResourceLimiter for Bounds {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let total = self.memory_bytes.saturating_add(desired.saturating_sub(current));
+        let granted = total <= self.memory_bytes_max;
+        if granted {
+            self.memory_bytes = total;
+        }
+        self.memory_denied |= !granted;
+        Ok(granted)
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        Ok(desired <= self.table_entries_max)
+    }
+}

@@ -1,0 +1,196 @@
+//! From bytes to a guest: what is wrong is found here, before any message depends on it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, Linker};
+
+use super::bindings::GuestPre;
+use super::engine::{Limits, Sandbox};
+use super::errors::{GuestId, LoadError};
+use super::imports::State;
+use super::{INTERFACE_VERSION, cache};
+
+const PACKAGE: &str = "chat-digest:guest/";
+
+/// All functions that a guest may import.
+const OFFERED: [(&str, &[&str]); 4] = [
+    ("types", &[]),
+    ("directory", &["name", "attribute"]),
+    ("settings", &["get"]),
+    ("log", &["write"]),
+];
+
+/// A component that is ready to be called. Cheap to clone.
+#[derive(Clone)]
+pub struct Guest {
+    pub(super) sandbox: Sandbox,
+    loaded: Arc<Loaded>,
+}
+
+struct Loaded {
+    id: GuestId,
+    interface_version: String,
+    instances: GuestPre<State>,
+}
+
+impl std::fmt::Debug for Guest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Guest").field("id", &self.loaded.id).finish_non_exhaustive()
+    }
+}
+
+impl Guest {
+    /// Its name in the configuration.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.loaded.id.name
+    }
+
+    /// SHA-256 of the component, in hex.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.loaded.id.digest
+    }
+
+    /// Name and digest.
+    #[must_use]
+    pub fn id(&self) -> &GuestId {
+        &self.loaded.id
+    }
+
+    /// The version of the contract that it was built against.
+    #[must_use]
+    pub fn interface_version(&self) -> &str {
+        &self.loaded.interface_version
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.sandbox.limits
+    }
+
+    pub(super) fn instances(&self) -> &GuestPre<State> {
+        &self.loaded.instances
+    }
+
+    pub(super) fn load(
+        sandbox: &Sandbox,
+        bytes: &[u8],
+        name: &str,
+        cache: Option<&Path>,
+    ) -> Result<Self, LoadError> {
+        let id = GuestId { name: name.to_owned(), digest: hex(&Sha256::digest(bytes)) };
+        check_header(&id, bytes, sandbox.limits.component_bytes_max)?;
+        let component = component(sandbox, &id, bytes, cache)?;
+        let interface_version = check_imports(sandbox, &id, &component)?;
+        check_exports(sandbox, &id, &component)?;
+        let mismatch =
+            |e: wasmtime::Error| LoadError::Mismatch { guest: id.clone(), detail: first_line(&e) };
+        let linker = deny_wasi(sandbox, &component).map_err(mismatch)?;
+        let instances =
+            linker.instantiate_pre(&component).and_then(GuestPre::new).map_err(mismatch)?;
+        let loaded = Arc::new(Loaded { id, interface_version, instances });
+        Ok(Self { sandbox: sandbox.clone(), loaded })
+    }
+}
+
+fn check_header(id: &GuestId, bytes: &[u8], bytes_max: usize) -> Result<(), LoadError> {
+    let guest = id.clone();
+    match bytes {
+        _ if bytes.len() > bytes_max => {
+            Err(LoadError::TooLarge { guest, bytes: bytes.len(), bytes_max })
+        }
+        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Err(LoadError::CoreModule(guest)),
+        [0, b'a', b's', b'm', ..] => Ok(()),
+        _ => Err(LoadError::NotWasm(guest)),
+    }
+}
+
+fn component(
+    sandbox: &Sandbox,
+    id: &GuestId,
+    bytes: &[u8],
+    cache: Option<&Path>,
+) -> Result<Component, LoadError> {
+    let cache = cache.map(|folder| cache::Cache::new(folder, &sandbox.engine, &id.digest));
+    if let Some(component) = cache.as_ref().and_then(|cache| cache.read(&sandbox.engine)) {
+        return Ok(component);
+    }
+    let component = Component::from_binary(&sandbox.engine, bytes)
+        .map_err(|e| LoadError::Malformed { guest: id.clone(), detail: first_line(&e) })?;
+    if let Some(cache) = cache {
+        cache.write(&component);
+    }
+    Ok(component)
+}
+
+/// Refuses what is not offered, by name, and returns the contract's version that the guest wants.
+fn check_imports(
+    sandbox: &Sandbox,
+    id: &GuestId,
+    component: &Component,
+) -> Result<String, LoadError> {
+    let mut version = INTERFACE_VERSION.to_owned();
+    for (name, import) in component.component_type().imports(&sandbox.engine) {
+        let refuse = |import: String| Err(LoadError::Import { guest: id.clone(), import });
+        let (interface, found) = name.split_once('@').unwrap_or((name, ""));
+        // Types that the world uses stand beside its imports.
+        if matches!(import.ty, ComponentItem::Type(_)) || is_wasi(name) {
+            continue;
+        }
+        let Some(interface) = interface.strip_prefix(PACKAGE) else {
+            return refuse(name.to_owned());
+        };
+        if track(found) != track(INTERFACE_VERSION) {
+            return Err(LoadError::Version { guest: id.clone(), found: found.to_owned() });
+        }
+        version = found.to_owned();
+        let ComponentItem::ComponentInstance(instance) = import.ty else {
+            return refuse(name.to_owned());
+        };
+        for (function, item) in instance.exports(&sandbox.engine) {
+            let known = OFFERED.iter().any(|(i, fs)| *i == interface && fs.contains(&function));
+            if matches!(item.ty, ComponentItem::ComponentFunc(_)) && !known {
+                return refuse(format!("{name}#{function}"));
+            }
+        }
+    }
+    Ok(version)
+}
+
+fn check_exports(sandbox: &Sandbox, id: &GuestId, component: &Component) -> Result<(), LoadError> {
+    let ty = component.component_type();
+    let missing =
+        ["plan", "compose"].into_iter().find(|e| ty.get_export(&sandbox.engine, e).is_none());
+    missing.map_or(Ok(()), |export| Err(LoadError::MissingExport { guest: id.clone(), export }))
+}
+
+/// Compilers put WASI into components that never call it. Those parts are there, and deny all.
+fn deny_wasi(sandbox: &Sandbox, component: &Component) -> wasmtime::Result<Linker<State>> {
+    let mut linker = sandbox.linker.clone();
+    if component.component_type().imports(&sandbox.engine).any(|(name, _)| is_wasi(name)) {
+        linker.define_unknown_imports_as_traps(component)?;
+    }
+    Ok(linker)
+}
+
+fn is_wasi(name: &str) -> bool {
+    let (interface, version) = name.split_once('@').unwrap_or((name, ""));
+    interface.starts_with("wasi:") && track(version) == ["0", "2"]
+}
+
+/// What must be the same for two versions to get along, while the first number is 0.
+fn track(version: &str) -> [&str; 2] {
+    let mut numbers = version.split('.');
+    [numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default()]
+}
+
+fn first_line(error: &wasmtime::Error) -> String {
+    format!("{error:#}").lines().next().unwrap_or_default().to_owned()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,32 @@
+//! The contract's types, as `wit/chat-digest.wit` documents them.
+
+pub use super::bindings::chat_digest::guest::log::Level;
+pub use super::bindings::chat_digest::guest::types::{
+    Action, Edition, Group, Importance, Item, Kind, Language, Link, Mail, Member, Mention, Message,
+    Moment, Part, PersonId, Presence, Privacy, Readers, Role, Room, RoomId, RoomKind, Wish,
+};
+
+/// Turns two ASCII letters of ISO 639-1 into a [`Language`]; anything else is 0, which is unknown.
+///
+/// `de` and `de-AT` are both 0x6465.
+#[must_use]
+pub fn language(tag: &str) -> Language {
+    match tag.split(['-', '_']).next().map(str::as_bytes) {
+        Some([a, b]) if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() => {
+            u16::from_be_bytes([a.to_ascii_lowercase(), b.to_ascii_lowercase()])
+        }
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::language;
+
+    #[test]
+    fn languages_are_two_letters() {
+        assert_eq!(language("de"), 0x6465);
+        assert_eq!(language("EN-gb"), 0x656e);
+        assert_eq!([language(""), language("deu"), language("d1"), language("ä")], [0; 4]);
+    }
+}

@@ -1,0 +1,395 @@
+//! Takes what is due from the outbox, has it composed, and sends it: first as a draft that carries
+//! the delivery's key, then by sending the draft. Each request is committed as begun before it goes
+//! out, and as answered after; what nobody knows is looked up before anything is repeated.
+
+pub mod compose;
+pub mod document;
+mod look;
+mod outcome;
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use bridge::{
+    gate::Gate,
+    outbox::{Draft, Outcome, Standing, Task},
+    schedule::Schedule,
+};
+use ews::{
+    delivery::{self, MailForm},
+    operation::Operation,
+};
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinSet,
+};
+use tracing::{debug, error, info, warn};
+
+use self::compose::Composer;
+use crate::{
+    chat::stop_asked,
+    clock,
+    config::{Config, Format},
+    database::{Database, DueMail},
+    exchange::{Account, CallError},
+    state::State,
+};
+
+/// Mails in one request (ews.md 8.2).
+const BATCH_MAX: usize = 10;
+/// Bytes of mail in one request (ews.md 8.2).
+const BATCH_BYTES_MAX: usize = 2 << 20;
+/// Mails claimed at once, for each connection.
+const CLAIM_A_LANE: u32 = 10;
+/// Longest time without a look at the outbox.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// Wait after the database failed.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// The mail stage.
+pub struct Mailer {
+    shared: Arc<Shared>,
+    /// Rung when there is something in the outbox.
+    ring: Arc<Notify>,
+}
+
+struct Shared {
+    config: Arc<Config>,
+    database: Database,
+    account: Arc<Account>,
+    composer: Composer,
+    state: State,
+    schedule: Schedule,
+    gate: Mutex<Gate>,
+    /// Rung when a connection has become free.
+    free: Arc<Notify>,
+}
+
+/// A mail on its way, and where it stands.
+pub(crate) struct Parcel {
+    mail: Arc<DueMail>,
+    standing: Standing,
+}
+
+impl Mailer {
+    /// Prepares the stage.
+    #[must_use]
+    pub fn new(
+        config: Arc<Config>,
+        database: Database,
+        account: Arc<Account>,
+        composer: Composer,
+        state: State,
+        schedule: Schedule,
+        ring: Arc<Notify>,
+    ) -> Self {
+        let gate = Mutex::new(Gate::new(u32::from(config.mail.lanes.0), clock::unix_ms()));
+        let free = Arc::new(Notify::new());
+        let shared = Shared { config, database, account, composer, state, schedule, gate, free };
+        Self { shared: Arc::new(shared), ring }
+    }
+
+    /// Sends mail until `stop` turns true, then finishes what is on its way.
+    pub async fn run(self, stop: watch::Receiver<bool>) {
+        let mut working = JoinSet::new();
+        self.resume().await;
+        loop {
+            while working.try_join_next().is_some() {}
+            if let Err(error) = self.start_due(&mut working).await {
+                error!("mail: {error}; trying again in {} s", RETRY.as_secs());
+                tokio::time::sleep(RETRY).await;
+            }
+            let wait = self.wait().await;
+            tokio::select! {
+                () = self.ring.notified() => {}
+                () = self.shared.free.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+                () = stop_asked(stop.clone()) => break,
+            }
+        }
+        while working.join_next().await.is_some() {}
+    }
+
+    /// After a restart, requests that were out are looked for before anything else.
+    async fn resume(&self) {
+        loop {
+            match self.shared.database.resume_unfinished().await {
+                Ok(0) => return,
+                Ok(count) => {
+                    return info!(
+                        "mail: {count} mails were on their way when the host stopped; looking for them"
+                    );
+                }
+                Err(error) => error!("mail: {error}; trying again in {} s", RETRY.as_secs()),
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+
+    async fn start_due(&self, working: &mut JoinSet<()>) -> Result<(), crate::database::Error> {
+        let now_ms = clock::unix_ms();
+        self.shared.database.gather_due_digests(now_ms).await?;
+        let width = usize::try_from(self.shared.gate().width(now_ms)).unwrap_or(1);
+        while working.len() < width {
+            let claimed = self.shared.database.claim_due(now_ms, CLAIM_A_LANE).await?;
+            if claimed.is_empty() {
+                break;
+            }
+            debug!("mail: {} mails are due", claimed.len());
+            let shared = Arc::clone(&self.shared);
+            working.spawn(async move {
+                shared.work(claimed).await;
+                shared.free.notify_one();
+            });
+        }
+        Ok(())
+    }
+
+    /// Until something is due, or the gate opens.
+    async fn wait(&self) -> Duration {
+        let now_ms = clock::unix_ms();
+        if let Some(opens_ms) = self.shared.gate().opens_ms(now_ms) {
+            return millis(opens_ms - now_ms).min(LOOK_AGAIN);
+        }
+        let digest_ms = self.shared.schedule.next(now_ms);
+        let due_ms = self.shared.database.next_due(now_ms).await.ok().flatten().unwrap_or(i64::MAX);
+        millis(digest_ms.min(due_ms) - now_ms).clamp(Duration::from_millis(1), LOOK_AGAIN)
+    }
+}
+
+impl Shared {
+    fn gate(&self) -> MutexGuard<'_, Gate> {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes claimed mails as far as they go.
+    async fn work(&self, claimed: Vec<DueMail>) {
+        let (mut drafts, mut sends, mut looks) = (Vec::new(), Vec::new(), Vec::new());
+        for mail in claimed {
+            let standing = mail.standing.clone();
+            let parcel = Parcel { mail: Arc::new(mail), standing };
+            match parcel.standing.task() {
+                Some(Task::Draft) => drafts.push(parcel),
+                Some(Task::Send(draft)) => sends.push((parcel, draft)),
+                Some(Task::FindDraft) => looks.push((parcel, None)),
+                Some(Task::FindSent(draft)) => looks.push((parcel, Some(draft))),
+                None => {}
+            }
+        }
+        if !drafts.is_empty() {
+            self.lay_down(drafts).await;
+        }
+        if !sends.is_empty() {
+            self.send(sends).await;
+        }
+        for (parcel, draft) in looks {
+            self.look(parcel, draft).await;
+        }
+    }
+
+    /// Composes mails and stores them as drafts; those that are stored are sent at once.
+    async fn lay_down(&self, parcels: Vec<Parcel>) {
+        let mut batch: Vec<(Parcel, ews::item::Message)> = Vec::new();
+        let mut bytes = 0;
+        for parcel in parcels {
+            match self.item(&parcel).await {
+                Ok((item, length)) => {
+                    if !batch.is_empty()
+                        && (batch.len() >= BATCH_MAX || bytes + length > BATCH_BYTES_MAX)
+                    {
+                        self.lay_down_batch(std::mem::take(&mut batch)).await;
+                        bytes = 0;
+                    }
+                    bytes += length;
+                    batch.push((parcel, item));
+                }
+                Err(reason) => self.finish(vec![(parcel, Outcome::Failed { reason })]).await,
+            }
+        }
+        if !batch.is_empty() {
+            self.lay_down_batch(batch).await;
+        }
+    }
+
+    async fn item(&self, parcel: &Parcel) -> Result<(ews::item::Message, usize), String> {
+        let composed = self.composer.compose(&parcel.mail).await;
+        let outgoing = self.composer.outgoing(&parcel.mail, &composed, clock::unix_ms());
+        let form = match self.config.mail.format {
+            Format::Mime => MailForm::Mime,
+            Format::Typed => MailForm::Typed,
+        };
+        let key = compose::delivery_key(&parcel.mail.key)?;
+        let length = outgoing.html.len() + outgoing.text.len();
+        delivery::message(&outgoing, &key, form)
+            .map(|item| (item, length))
+            .map_err(|error| format!("the mail cannot be written: {error}"))
+    }
+
+    async fn lay_down_batch(&self, batch: Vec<(Parcel, ews::item::Message)>) {
+        let asked_ms = clock::unix_ms();
+        let (parcels, items): (Vec<Parcel>, Vec<_>) = batch.into_iter().unzip();
+        let request = delivery::draft(items);
+        let results = self.call(&request, parcels.len()).await;
+        let mut stored = Vec::new();
+        let mut failed = Vec::new();
+        for (mut parcel, result) in parcels.into_iter().zip(results) {
+            let drafted = result.and_then(|items| {
+                delivery::drafted(&request, items).map_err(|cause| CallError::Exchange {
+                    server: self.account.server().to_owned(),
+                    cause,
+                })
+            });
+            match drafted {
+                Ok(id) => {
+                    let draft = outcome::draft(&id);
+                    if parcel.advance(Outcome::Drafted(draft.clone())) && parcel.begin() {
+                        stored.push((parcel, draft));
+                    } else {
+                        failed.push(parcel);
+                    }
+                }
+                Err(error) => {
+                    let verdict = self.judge(&error, asked_ms);
+                    parcel.advance(verdict.outcome);
+                    failed.push(parcel);
+                }
+            }
+        }
+        // One commit says both: there is a draft, and it is asked to be sent.
+        let standings = stored.iter().map(|(parcel, _)| parcel).chain(&failed);
+        if self.record(standings).await && !stored.is_empty() {
+            self.send(stored).await;
+        }
+    }
+
+    async fn send(&self, parcels: Vec<(Parcel, Draft)>) {
+        let mut parcels = parcels;
+        while !parcels.is_empty() {
+            let rest = parcels.split_off(parcels.len().min(BATCH_MAX));
+            self.send_batch(std::mem::replace(&mut parcels, rest)).await;
+        }
+    }
+
+    async fn send_batch(&self, batch: Vec<(Parcel, Draft)>) {
+        let asked_ms = clock::unix_ms();
+        let ids = batch.iter().map(|(_, draft)| outcome::item_id(draft)).collect();
+        let results = self.call(&delivery::send(ids), batch.len()).await;
+        let mut outcomes = Vec::with_capacity(batch.len());
+        for ((parcel, draft), result) in batch.into_iter().zip(results) {
+            let outcome = match result {
+                Ok(_) => Outcome::Delivered { sent_as: None },
+                Err(error) => {
+                    let verdict = self.judge(&error, asked_ms);
+                    if verdict.stale {
+                        self.refreshed(&draft).await.unwrap_or(verdict.outcome)
+                    } else {
+                        verdict.outcome
+                    }
+                }
+            };
+            outcomes.push((parcel, outcome));
+        }
+        self.finish(outcomes).await;
+    }
+
+    /// Reads a draft's version again; `None` if that fails too.
+    async fn refreshed(&self, draft: &Draft) -> Option<Outcome> {
+        let request = delivery::refresh(&outcome::item_id(draft));
+        let items = self.account.call(&request).await.ok()?.into_iter().next()?.ok()?;
+        let id = items.into_iter().find_map(|item| item.item_id)?;
+        Some(Outcome::Drafted(outcome::draft(&id)))
+    }
+
+    /// One result for each of `count` inputs, whatever happened to the request.
+    async fn call<O: Operation>(
+        &self,
+        request: &O,
+        count: usize,
+    ) -> Vec<Result<O::Payload, CallError>> {
+        match self.account.call(request).await {
+            Ok(results) => {
+                self.state.mail(None);
+                results
+            }
+            Err(error) => {
+                let error = Arc::new(error);
+                (0..count).map(|_| Err(CallError::Shared(Arc::clone(&error)))).collect()
+            }
+        }
+    }
+
+    /// What follows from an error, for the account and for the mail.
+    fn judge(&self, error: &CallError, asked_ms: i64) -> outcome::Verdict {
+        let now_ms = clock::unix_ms();
+        let verdict = outcome::verdict(error, asked_ms, now_ms);
+        if let Some(until_ms) = verdict.gate_until_ms {
+            let mut gate = self.gate();
+            if gate.is_open(now_ms) {
+                warn!("mail: {error}; no further requests for {} s", (until_ms - now_ms) / 1000);
+            }
+            gate.busy(until_ms, now_ms);
+        }
+        if verdict.alarm || verdict.gate_until_ms.is_some() {
+            self.state.mail(Some(error.to_string()));
+        }
+        verdict
+    }
+
+    /// Advances mails by their outcomes and commits where they stand.
+    async fn finish(&self, outcomes: Vec<(Parcel, Outcome)>) {
+        let mut parcels = Vec::with_capacity(outcomes.len());
+        for (mut parcel, outcome) in outcomes {
+            if let Outcome::Failed { reason } = &outcome {
+                warn!(key = %parcel.mail.key, "mail: given up: {reason}");
+            }
+            parcel.advance(outcome);
+            parcels.push(parcel);
+        }
+        self.record(parcels.iter()).await;
+    }
+
+    /// Commits where mails stand. What cannot be committed is found again after a restart.
+    async fn record(&self, parcels: impl Iterator<Item = &Parcel>) -> bool {
+        let standings: Vec<_> =
+            parcels.map(|one| (one.mail.key.clone(), one.standing.clone())).collect();
+        match self.database.record(standings).await {
+            Ok(()) => true,
+            Err(error) => {
+                error!("mail: what Exchange answered cannot be kept: {error}");
+                false
+            }
+        }
+    }
+}
+
+impl Parcel {
+    fn advance(&mut self, outcome: Outcome) -> bool {
+        let jitter = u64::from_le_bytes(clock::random());
+        match self.standing.clone().advance(outcome, jitter, clock::unix_ms()) {
+            Ok(standing) => {
+                self.standing = standing;
+                true
+            }
+            Err(error) => {
+                error!(key = %self.mail.key, "mail: {error}");
+                false
+            }
+        }
+    }
+
+    fn begin(&mut self) -> bool {
+        match self.standing.clone().begin(clock::unix_ms()) {
+            Some(standing) => {
+                self.standing = standing;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+fn millis(ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+}

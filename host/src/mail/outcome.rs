@@ -1,0 +1,65 @@
+//! From what Exchange answers to what the outbox understands. Nothing past it knows EWS.
+
+use std::time::Duration;
+
+use bridge::outbox::{Draft, Outcome};
+use ews::{classify::Class, item_id::ItemId};
+
+use crate::exchange::CallError;
+
+/// How long an account rests whose set-up or sign-in is wrong, in milliseconds (ews.md 3.1, 5.9).
+const SET_UP_WAIT_MS: i64 = 15 * 60_000;
+
+/// What an error means for the mail it concerns, and for the account.
+#[derive(Debug)]
+pub(super) struct Verdict {
+    /// For the mail.
+    pub(super) outcome: Outcome,
+    /// The whole account waits until then, in milliseconds since 1970.
+    pub(super) gate_until_ms: Option<i64>,
+    /// Whether an administrator has to act.
+    pub(super) alarm: bool,
+    /// Whether the draft's version is stale, so that it only needs to be read again.
+    pub(super) stale: bool,
+}
+
+/// Translates an error. `asked_ms` is when the request began.
+#[must_use]
+pub(super) fn verdict(error: &CallError, asked_ms: i64, now_ms: i64) -> Verdict {
+    let reason = error.to_string();
+    let back_off = error.back_off().map(|wait| now_ms.saturating_add(millis(wait)));
+    let plain = |outcome| Verdict { outcome, gate_until_ms: None, alarm: false, stale: false };
+    let delayed = |until_ms| Outcome::Delayed { until_ms, reason: reason.clone() };
+    match error.class() {
+        Class::Busy => Verdict { gate_until_ms: back_off, ..plain(delayed(back_off)) },
+        Class::Configuration | Class::Authentication => {
+            let until = Some(back_off.unwrap_or_else(|| now_ms.saturating_add(SET_UP_WAIT_MS)));
+            Verdict { gate_until_ms: until, alarm: true, ..plain(delayed(until)) }
+        }
+        Class::Message | Class::Recipient | Class::Ours => plain(Outcome::Failed { reason }),
+        Class::Now => Verdict { stale: true, ..plain(delayed(None)) },
+        Class::Transient | Class::NotProcessed => plain(delayed(back_off)),
+        Class::Unknown | Class::Ok if error.known_not_done() => plain(delayed(back_off)),
+        Class::Unknown | Class::Ok => plain(Outcome::Unknown { since_ms: asked_ms, reason }),
+    }
+}
+
+/// A draft as the outbox keeps it.
+#[must_use]
+pub(super) fn draft(id: &ItemId) -> Draft {
+    Draft { id: id.id.clone(), version: id.change_key.clone().unwrap_or_default() }
+}
+
+/// A draft as Exchange names it.
+#[must_use]
+pub(super) fn item_id(draft: &Draft) -> ItemId {
+    if draft.version.is_empty() {
+        ItemId::new(draft.id.clone())
+    } else {
+        ItemId::with_change_key(draft.id.clone(), draft.version.clone())
+    }
+}
+
+fn millis(wait: Duration) -> i64 {
+    i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,8 @@
+//! The client's session, under whatever a server or somebody in between may send.
+#![no_main]
+
+mod wire;
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| wire::play(wire::Target::Session, input));

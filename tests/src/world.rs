@@ -1,0 +1,364 @@
+//! The servers, the host between them, and how a test waits for what happens: for events, within
+//! times that only bound failure.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use bridge::{
+    message::{Address, MessageId, PostKey},
+    outbox::{Standing, State as MailState},
+};
+use ews::server::{Delivered, Exchange, Fault};
+use host::{
+    chat::translate::room_id,
+    clock, config,
+    database::{Counts, Database},
+    demo,
+    embedded::{
+        Embedded,
+        company::{Company, Room},
+    },
+    run::Host,
+    state::{ChatState, Snapshot},
+};
+use lync::server::{Faults, NewPost, Pool};
+use tempfile::TempDir;
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::{
+    Log, Settings,
+    books::{self, Books, MARK, token},
+};
+
+/// The company of most tests.
+pub const COMPANY: &str = include_str!("company.toml");
+/// Longest time for anything to happen.
+pub const WAIT: Duration = Duration::from_secs(90);
+/// Longest time for a test.
+const TEST_TIME: Duration = Duration::from_secs(300);
+/// How often books are compared when no event says that they have changed.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// What every password of the tests' companies holds.
+const SECRET: &str = "Quittengelee";
+/// Lines shown of the log of a failed test.
+const SHOWN_MAX: usize = 120;
+
+/// The servers of a small company, and where a host keeps what it knows.
+pub struct World {
+    /// The servers.
+    pub embedded: Embedded,
+    /// What the host says.
+    pub log: Log,
+    /// What is owed to whom.
+    pub books: Books,
+    directory: TempDir,
+}
+
+/// Runs a scenario in the world of [`COMPANY`].
+pub fn play(scenario: impl AsyncFnOnce(&World)) {
+    play_in(COMPANY, scenario);
+}
+
+/// Runs a scenario in a company's world, on a runtime of its own whose log is kept; then checks
+/// that nothing private was logged. The log of a failed test is printed.
+pub fn play_in(company: &str, scenario: impl AsyncFnOnce(&World)) {
+    let log = Log::default();
+    let dispatch = log.dispatch();
+    let _kept = tracing::dispatcher::set_default(&dispatch);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .on_thread_start(move || std::mem::forget(tracing::dispatcher::set_default(&dispatch)))
+        .build()
+        .unwrap();
+    let played = catch_unwind(AssertUnwindSafe(|| {
+        runtime.block_on(async {
+            let world = World::start(company, log.clone()).await;
+            let played = tokio::time::timeout(TEST_TIME, scenario(&world)).await;
+            assert!(played.is_ok(), "the test takes more than {} s", TEST_TIME.as_secs());
+        });
+        assert_discreet(&log);
+    }));
+    runtime.shutdown_background();
+    if let Err(panic) = played {
+        let lines = log.all();
+        for line in lines.iter().skip(lines.len().saturating_sub(SHOWN_MAX)) {
+            println!("{:5} {}", line.level, line.text);
+        }
+        resume_unwind(panic);
+    }
+}
+
+/// Chat texts, addresses and secrets are never shown at INFO or louder.
+fn assert_discreet(log: &Log) {
+    for line in log.shown() {
+        for private in [MARK, SECRET, "@tiny.example", "gssapi-data=\"T"] {
+            assert!(!line.text.contains(private), "shown at {}: {}", line.level, line.text);
+        }
+    }
+}
+
+impl World {
+    async fn start(company: &str, log: Log) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("company.toml");
+        std::fs::write(&file, company).unwrap();
+        let embedded = Embedded::start(Company::load(&file).unwrap()).await.unwrap();
+        Self { embedded, log, books: Books::default(), directory }
+    }
+
+    /// The company.
+    #[must_use]
+    pub fn company(&self) -> &Company {
+        &self.embedded.company
+    }
+
+    /// A directory for the test.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Where the host's database is.
+    #[must_use]
+    pub fn store(&self) -> PathBuf {
+        self.directory.path().join("store")
+    }
+
+    /// Writes a configuration like anybody's, with changes.
+    pub fn write_config(&self, change: impl FnOnce(&mut Settings)) -> PathBuf {
+        let mut settings = Settings::new(
+            &std::fs::read_to_string(demo::write_config(&self.embedded, "1s").unwrap()).unwrap(),
+        );
+        settings.set("store.directory", self.store().to_string_lossy().into_owned());
+        change(&mut settings);
+        let file = self.directory.path().join("chat-digest.toml");
+        std::fs::write(&file, settings.text()).unwrap();
+        file
+    }
+
+    /// Starts a host with changes to its configuration; it may be on its way still.
+    pub async fn start_host(&self, change: impl FnOnce(&mut Settings)) -> Host {
+        let file = self.write_config(change);
+        Host::start(config::load(&file).unwrap()).await.unwrap()
+    }
+
+    /// Starts a host and waits until it is in all rooms and knows their members.
+    pub async fn host(&self) -> Host {
+        self.host_with(|_| {}).await
+    }
+
+    /// The same with changes to its configuration.
+    pub async fn host_with(&self, change: impl FnOnce(&mut Settings)) -> Host {
+        let host = self.start_host(change).await;
+        self.live(&host).await;
+        host
+    }
+
+    /// An end without a goodbye: all tasks of the host stop where they are. Afterwards another may
+    /// take its place.
+    pub async fn crash(&self, host: Host) {
+        drop(host);
+        let lock = std::fs::File::open(self.store().join("chat-digest.lock")).unwrap();
+        self.until("the dead host's lock is gone", async || lock.try_lock().is_ok()).await;
+    }
+
+    /// Waits until a host is in all rooms and knows their members.
+    pub async fn live(&self, host: &Host) {
+        let rooms = self.company().rooms.len();
+        let live = |now: &Snapshot| {
+            now.chat == ChatState::Live
+                && now.rooms_live >= rooms
+                && now.rooms_with_members >= rooms
+        };
+        self.state(host, "in all rooms", live).await;
+    }
+
+    /// Waits until the chat side is offline; answers what it says.
+    pub async fn offline(&self, host: &Host) -> String {
+        let offline = |now: &Snapshot| matches!(now.chat, ChatState::Offline(_));
+        match self.state(host, "offline", offline).await.chat {
+            ChatState::Offline(why) => why,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Waits until something stands in the way of mail; answers what.
+    pub async fn mail_trouble(&self, host: &Host) -> String {
+        self.state(host, "trouble with mail", |now| now.mail.is_some()).await.mail.unwrap()
+    }
+
+    /// Waits for a state of the host.
+    pub async fn state(
+        &self,
+        host: &Host,
+        what: &str,
+        is_so: impl Fn(&Snapshot) -> bool,
+    ) -> Snapshot {
+        let mut state = host.state.watch();
+        match tokio::time::timeout(WAIT, state.wait_for(is_so)).await {
+            Ok(Ok(now)) => now.clone(),
+            _ => panic!("the host is not {what}: {:?}", host.state.now()),
+        }
+    }
+
+    /// The room of this name.
+    #[must_use]
+    pub fn room(&self, name: &str) -> &Room {
+        self.company().rooms.iter().find(|room| room.name == name).unwrap()
+    }
+
+    /// Posts as `author` (a login) in a room, and books who is owed it. Answers the post's number
+    /// in the books.
+    pub async fn post(&self, room: &str, author: &str) -> usize {
+        self.say(room, author, NewPost::text("")).await.0
+    }
+
+    /// Posts `post` with the words in front that it is found by. Answers its number in the books
+    /// and the message's id.
+    pub async fn say(&self, room: &str, author: &str, post: NewPost) -> (usize, MessageId) {
+        let number = self.books.number();
+        let room = self.room(room);
+        self.books.owe(number, self.company(), room, author);
+        let text = format!("{} {}", token(number), post.text);
+        let uri = self.company().room_uri(room);
+        let author = self.company().sip(author);
+        let post = NewPost { text, ..post };
+        let id = self.embedded.pool.post(&uri, &author, post).await.unwrap();
+        (number, MessageId::derive(&room_id(&uri), &PostKey::new(id.to_string())))
+    }
+
+    /// Bends the pool.
+    pub async fn pool_faults(&self, bend: impl FnOnce(&mut Faults) + Send + 'static) {
+        self.pool(|pool| bend(&mut pool.faults)).await;
+    }
+
+    /// Works on the pool.
+    pub async fn pool<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Pool) -> T + Send + 'static,
+    ) -> T {
+        self.embedded.pool.change(work).await.unwrap()
+    }
+
+    /// Lets the next `count` requests of an operation fail.
+    pub fn exchange_fault(&self, operation: &str, count: u32, fault: Fault) {
+        self.embedded.exchange.with(|exchange| exchange.faults.add(Some(operation), count, fault));
+    }
+
+    /// Looks into Exchange.
+    pub fn exchange<T>(&self, look: impl FnOnce(&mut Exchange) -> T) -> T {
+        self.embedded.exchange.with(look)
+    }
+
+    /// Mails in somebody's inbox.
+    #[must_use]
+    pub fn inbox(&self, login: &str) -> Vec<Arc<Delivered>> {
+        let mailbox = self.company().mailbox(login);
+        self.exchange(|exchange| {
+            let mail = |item: &ews::server::StoredItem| {
+                Arc::new(Delivered { mailbox: mailbox.clone(), item: item.clone() })
+            };
+            exchange.inbox(&mailbox).map(mail).collect()
+        })
+    }
+
+    /// What lies in all inboxes.
+    #[must_use]
+    pub fn found(&self) -> books::Counts {
+        self.exchange(|exchange| books::found(exchange, self.company()))
+    }
+
+    /// Waits until `is_so`; looks again at every mail that arrives, and from time to time.
+    pub async fn until(&self, what: &str, is_so: impl AsyncFnMut() -> bool) {
+        assert!(self.comes(is_so).await, "within {} s not so: {what}", WAIT.as_secs());
+    }
+
+    /// Whether `is_so` comes true in time.
+    async fn comes(&self, mut is_so: impl AsyncFnMut() -> bool) -> bool {
+        let mut deliveries = self.embedded.exchange.deliveries();
+        let waiting = async {
+            while !is_so().await {
+                tokio::select! {
+                    mail = deliveries.recv() => match mail {
+                        Ok(_) | Err(RecvError::Lagged(_)) => {}
+                        Err(RecvError::Closed) => panic!("Exchange has ended"),
+                    },
+                    () = tokio::time::sleep(LOOK_AGAIN) => {}
+                }
+            }
+        };
+        tokio::time::timeout(WAIT, waiting).await.is_ok()
+    }
+
+    /// Waits until the database counts as wanted.
+    pub async fn counts(&self, host: &Host, what: &str, is_so: impl Fn(&Counts) -> bool) -> Counts {
+        let mut counts = Counts::default();
+        self.until(what, async || {
+            counts = host.database.counts().await.unwrap();
+            is_so(&counts)
+        })
+        .await;
+        counts
+    }
+
+    /// Waits until all that is owed has arrived and the host has nothing left to do; then compares
+    /// the books: every post once with everybody who is owed it, and with nobody else.
+    pub async fn settled(&self, host: &Host) {
+        self.settled_in(&host.database).await;
+    }
+
+    /// The same for a host that is another process, by its database.
+    pub async fn settled_in(&self, database: &Database) {
+        let owed = self.books.owed();
+        let mut counts = Counts::default();
+        let settled = self.comes(async || {
+            counts = database.counts().await.unwrap();
+            let idle = counts.unplanned == 0 && counts.kept == 0 && counts.waiting == 0;
+            let found = self.found();
+            idle && owed.keys().all(|one| found.contains_key(one))
+        });
+        if !settled.await {
+            println!("within {} s not all has arrived: {counts:?}", WAIT.as_secs());
+        }
+        assert_eq!(self.found(), owed, "(post, mailbox): found on the left, owed on the right");
+    }
+
+    /// The state of the mail in which a message goes to somebody, and what is wrong with it.
+    pub async fn mail(&self, host: &Host, message: &MessageId, login: &str) -> (String, String) {
+        let person = Address::new(self.company().sip(login));
+        let why = host.database.why(message, &person).await.unwrap().unwrap();
+        (why.mail.unwrap_or(why.state), why.error.unwrap_or_default())
+    }
+
+    /// Lets time pass while no host runs, for the mails that wait: what would be due by then is due
+    /// now, and what was asked was asked that much longer ago.
+    pub async fn let_time_pass(&self, time: Duration) {
+        let database = Database::open(&self.store()).await.unwrap();
+        let now_ms = clock::unix_ms();
+        let time_ms = i64::try_from(time.as_millis()).unwrap();
+        database.resume_unfinished().await.unwrap();
+        let claimed = database.claim_due(now_ms + time_ms, 1000).await.unwrap();
+        let standings = claimed
+            .into_iter()
+            .map(|mail| (mail.key, earlier(mail.standing, now_ms, time_ms)))
+            .collect();
+        database.record(standings).await.unwrap();
+        database.close().await;
+    }
+}
+
+/// Takes a claim back, and puts the request before it back by `time_ms`.
+fn earlier(claimed: Standing, now_ms: i64, time_ms: i64) -> Standing {
+    let asked_ms = claimed.asked_ms.map(|asked_ms| asked_ms - time_ms);
+    let state = match (claimed.state, claimed.looks) {
+        (MailState::Drafting, None) => MailState::Planned,
+        (MailState::Sending(draft), None) => MailState::Drafted(draft),
+        (state, _) => state,
+    };
+    Standing { state, asked_ms, due_ms: Some(now_ms), ..claimed }
+}

@@ -1,0 +1,260 @@
+//! The program as an administrator runs it: started, checked, asked to stop, and killed.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests stop at the first surprise"
+)]
+
+use std::{
+    path::Path,
+    process::{Output, Stdio},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use host::database::Database;
+use tests::{Settings, World, play};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+    sync::watch,
+};
+
+/// Longest time for a program to say or do something.
+const WAIT: Duration = Duration::from_secs(120);
+
+fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chat-digest-tested"));
+    command.args(arguments).stdin(Stdio::null()).kill_on_drop(true).env_remove("CHAT_DIGEST_LOG");
+    command
+}
+
+async fn output(arguments: &[&str]) -> (Output, String) {
+    let output = tokio::time::timeout(WAIT, program(arguments).output()).await.unwrap().unwrap();
+    let said = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    (output, said)
+}
+
+/// A running program and what it says.
+struct Running {
+    child: Child,
+    said: Arc<Mutex<String>>,
+    lines: watch::Receiver<usize>,
+}
+
+impl Running {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child =
+            program(arguments).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let said = Arc::<Mutex<String>>::default();
+        let (count, lines) = watch::channel(0);
+        let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
+        let heard = Arc::clone(&said);
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = stderr.next_line().await {
+                heard.lock().unwrap().push_str(&format!("{line}\n"));
+                count.send_modify(|count| *count += 1);
+            }
+        });
+        Self { child, said, lines }
+    }
+
+    fn said(&self) -> String {
+        self.said.lock().unwrap().clone()
+    }
+
+    /// Waits until it has said `words` so often.
+    async fn says(&mut self, words: &str, times: usize) {
+        let said = Arc::clone(&self.said);
+        let enough = |_: &usize| said.lock().unwrap().matches(words).count() >= times;
+        let waited = tokio::time::timeout(WAIT, self.lines.wait_for(enough)).await.is_ok();
+        assert!(waited, "not {times} times `{words}`:\n{}", self.said());
+    }
+
+    /// Asks it to stop, and waits for its end.
+    async fn terminate(mut self) -> (bool, String) {
+        let id = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
+        let status = tokio::time::timeout(WAIT, self.child.wait()).await.unwrap().unwrap();
+        (status.success(), self.said())
+    }
+
+    /// Kills it as a power cut does.
+    async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+}
+
+async fn run(world: &World, config: &Path) -> Running {
+    let mut running = Running::start(&["run", "--config", config.to_str().unwrap()]);
+    running.says("chat: joined", world.company().rooms.len()).await;
+    running
+}
+
+fn assert_discreet(said: &str) {
+    for private in ["Quittengelee", "Zwetschgendatschi", "@tiny.example"] {
+        assert!(!said.contains(private), "{said}");
+    }
+}
+
+#[test]
+fn run_until_asked_to_stop() {
+    play(async |world| {
+        let config = world.write_config(|_| {});
+        let mut running = run(world, &config).await;
+        running.says("directory: ", 3).await;
+        world.post("Ops", "anna").await;
+        let database = Database::look(&world.store()).await.unwrap();
+        world.settled_in(&database).await;
+        let (well, said) = running.terminate().await;
+        assert!(well, "{said}");
+        assert!(said.contains("mail has stopped"), "{said}");
+        assert_discreet(&said);
+    });
+}
+
+/// Killed again and again in the middle of everything, the host loses and doubles nothing.
+#[test]
+fn killed_in_the_middle() {
+    play(async |world| {
+        let config = world.write_config(|_| {});
+        let mut running = run(world, &config).await;
+        running.says("directory: ", 3).await;
+        for room in ["Ops", "Build", "News"] {
+            world.post(room, "anna").await;
+        }
+        let database = Database::look(&world.store()).await.unwrap();
+        world.settled_in(&database).await;
+        for round in 0..3 {
+            for number in 0..20 {
+                world.post(["Ops", "Build", "News"][number % 3], "anna").await;
+            }
+            let before = database.counts().await.unwrap().messages;
+            world
+                .until("some of it was received", async || {
+                    round == 0 || database.counts().await.unwrap().messages > before
+                })
+                .await;
+            running.kill().await;
+            world.post("Build", "bob").await;
+            running = run(world, &config).await;
+        }
+        running.kill().await;
+        world.let_time_pass(Duration::from_secs(150)).await;
+        let running = run(world, &config).await;
+        world.settled_in(&database).await;
+        let (well, said) = running.terminate().await;
+        assert!(well, "{said}");
+    });
+}
+
+#[test]
+fn check_finds_all_well_and_sends_nothing() {
+    play(async |world| {
+        let config = world.write_config(|_| {});
+        let (output, said) = output(&["check", "--config", config.to_str().unwrap()]).await;
+        assert!(output.status.success(), "{said}");
+        for words in ["All is well", "room `Ops`", "5 members", "Cleo Díaz", "drafts can be read"]
+        {
+            assert!(said.contains(words), "`{words}` is missing in:\n{said}");
+        }
+        assert!(!said.contains("Quittengelee"), "{said}");
+        let service = world.company().mailbox("chat-digest");
+        let touched = world.exchange(|exchange| {
+            exchange.drafts(&service).count() + exchange.sent(&service).count()
+        });
+        assert_eq!((touched, world.store().exists()), (0, false));
+    });
+}
+
+async fn assert_check_says(world: &World, change: impl FnOnce(&mut Settings), words: &[&str]) {
+    let config = world.write_config(change);
+    let (output, said) = output(&["check", "--config", config.to_str().unwrap()]).await;
+    assert!(!output.status.success(), "{said}");
+    for words in words {
+        assert!(said.contains(words), "`{words}` is missing in:\n{said}");
+    }
+    assert!(!said.contains("Quittengelee"), "{said}");
+}
+
+#[test]
+fn check_says_what_is_wrong() {
+    play(async |world| {
+        let wrong = "wrong-Quittengelee";
+        assert_check_says(
+            world,
+            |settings| settings.set("chat.password", wrong),
+            &["FAIL", "user name or password is wrong", "`login` and `password` under [chat]"],
+        )
+        .await;
+        assert_check_says(
+            world,
+            |settings| settings.set("mail.password", wrong),
+            &["FAIL", "Exchange: 127.0.0.1", "`login` and `password` under [mail]"],
+        )
+        .await;
+        assert_check_says(
+            world,
+            |settings| settings.remove("chat.ca_file"),
+            &["FAIL", "certificate is not trusted", "`ca_file` under [chat]"],
+        )
+        .await;
+        assert_check_says(
+            world,
+            |settings| settings.remove("mail.ca_file"),
+            &["FAIL", "certificate is not trusted", "`ca_file` under [mail]"],
+        )
+        .await;
+        assert_check_says(
+            world,
+            |settings| settings.set("chat.pasword", "x"),
+            &["chat-digest.toml", "pasword", "line ", "expected one of"],
+        )
+        .await;
+        assert_check_says(
+            world,
+            |settings| settings.set("guest.file", "/nowhere/guest.wasm"),
+            &["FAIL", "guest.file", "/nowhere/guest.wasm"],
+        )
+        .await;
+    });
+}
+
+#[test]
+fn demo_loses_nothing() {
+    play(async |_| {
+        let (output, said) = output(&["demo", "--posts", "12", "--exit"]).await;
+        assert!(output.status.success(), "{said}");
+        let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(
+            (&summary["posts"], &summary["lost"], &summary["doubled"]),
+            (&12.into(), &0.into(), &0.into())
+        );
+    });
+}
+
+#[test]
+fn embedded_says_where_it_is() {
+    play(async |_| {
+        let mut child = program(&["embedded", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let line = tokio::time::timeout(WAIT, lines.next_line()).await.unwrap().unwrap().unwrap();
+        let addresses: serde_json::Value = serde_json::from_str(&line).unwrap();
+        for key in ["sip_tls", "sip_tcp", "ews", "ca_file", "page"] {
+            assert!(addresses[key].is_string(), "{key} in {line}");
+        }
+        for key in ["sip", "login", "password", "mailbox", "name"] {
+            assert!(addresses["users"][0][key].is_string(), "users.{key}");
+        }
+        assert!(addresses["rooms"][0]["members"][0].as_str().unwrap().starts_with("sip:"));
+        let id = child.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().await.unwrap().success());
+        assert!(tokio::time::timeout(WAIT, child.wait()).await.unwrap().unwrap().success());
+    });
+}

@@ -67,4 +67,17 @@ mod tests {
         );
         assert_eq!(crc32(&hex(PLAINTEXT)), 0x93aa_847d);
     }
+
+    /// MS-NLMP 4.2.2 and 4.2.3: what of NTLMv1 needs no DES, of which there is none here.
+    #[test]
+    fn published_keys_of_ntlmv1() {
+        let base_key = md4(&hex("a4f49c406510bdcab6824ee7c30fd852"));
+        assert_eq!(base_key.to_vec(), hex("d87262b0cde4b1cb7499becccdf10784"));
+        let exchanged = rc4_key(&base_key, [0x55; 16]);
+        assert_eq!(exchanged.to_vec(), hex("518822b1b3f350c8958682ecbb3e3cb7"));
+        // With extended session security the key depends on both challenges.
+        let challenges: [&[u8]; 2] = [&hex("0123456789abcdef"), &[0xaa; 8]];
+        let exchange_key = hmac_md5(&base_key, &challenges);
+        assert_eq!(exchange_key.to_vec(), hex("eb93429a8bd952f8b89c55b87f475edc"));
+    }
 }

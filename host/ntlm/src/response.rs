@@ -190,7 +190,13 @@ mod tests {
     #[test]
     fn old_short_and_empty_responses_are_refused() {
         assert_eq!(NtResponse::parse(&[]).err(), Some(Error::Anonymous));
-        assert_eq!(NtResponse::parse(&[7; 24]).err(), Some(Error::Unsupported("NTLMv2")));
+        // Published ones of NTLMv1, with extended session security and plain.
+        for old in [
+            "7537f803ae367128ca458204bde7caf81e97ed2683267232",
+            "67c43011f30298a2ad35ece64f16331c44bdbed927841f94",
+        ] {
+            assert_eq!(NtResponse::parse(&hex(old)).err(), Some(Error::Unsupported("NTLMv2")));
+        }
         for length in (1..44).filter(|length| *length != 24) {
             assert!(NtResponse::parse(&vec![1; length]).is_err(), "{length} bytes");
         }

@@ -284,6 +284,23 @@ mod tests {
         }
     }
 
+    /// The dossier's L2, step by step.
+    #[test]
+    fn intermediate_values_of_one_signature() {
+        let key = hex("c0ffee0123456789abcdef9876543210").try_into().unwrap();
+        let mut client = Security::new(flags::SIP_CLIENT, &key, Role::Client);
+        let sequence = 100_u32.to_le_bytes();
+        let per_message = |keys: &Keys| md5(&[&*keys.seal, &sequence]).to_vec();
+        assert_eq!(per_message(&client.send.keys), hex("b38f52d6b1a7a52641ab41052fabf5af"));
+        assert_eq!(per_message(&client.receive.keys), hex("2c6376a4a05a72ec427381e015499166"));
+        let string = b"<NTLM><ffe5f472><5><SIP Communications Service><lyncfe01.contoso.com>\
+            <11d2a7c08f3b4e5d96a7b8c9d0e1f203><2><INFO><sip:roombot@contoso.com><3c5e9a01>\
+            <sip:GC-1-PersistentChatService-2@contoso.com><7F00A1B2C3><><><>";
+        let checksum = hmac_md5(&*client.send.keys.sign, &[&sequence, string]);
+        assert_eq!(checksum.to_vec(), hex("6fe88df58f917a3b8cf9b5157314a4fe"));
+        assert_eq!(client.sign(100, string).to_vec(), hex("010000002e904dc3acbcdd8464000000"));
+    }
+
     #[test]
     fn altered_messages_and_own_echoes_fail() {
         for flags in [NLMP, flags::SIP_CLIENT] {

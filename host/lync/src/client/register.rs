@@ -307,7 +307,46 @@ fn host_and_port(uri: &str) -> Option<(String, u16)> {
 
 #[cfg(test)]
 mod tests {
-    use super::host_and_port;
+    #![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
+    use super::*;
+
+    /// Test vectors, section 3: what a real registrar answered, and what was asked.
+    #[test]
+    fn headers_of_a_real_registrar() {
+        let head = "SIP/2.0 200 OK\r\n\
+            From: <sip:user@cosmo.local>;tag=3e49177a52;epid=c8ca638a15\r\n\
+            Via: SIP/2.0/TLS 192.168.172.6:12723;ms-received-port=12723;ms-received-cid=2600\r\n\
+            Contact: <sip:192.168.172.6:12723;transport=tls;ms-opaque=fad3dfab32;ms-received-cid=2600>;expires=7200;+sip.instance=\"<urn:uuid:34d859db-6585-5f91-a3b4-de853c15347d>\";gruu=\"sip:user@cosmo.local;opaque=user:epid:21nYNIVlkV-jtN6FPBU0fQAA;gruu\"\r\n\
+            presence-state: register-action=\"added\"\r\n\
+            ms-keep-alive: UAS; tcp=no; hop-hop=yes; end-end=no; timeout=300\r\n\
+            Allow-Events: vnd-microsoft-provisioning,vnd-microsoft-roaming-contacts,vnd-microsoft-roaming-ACL,presence,presence.wpending,vnd-microsoft-roaming-self,vnd-microsoft-provisioning-v2\r\n\
+            Server: RTC/3.5\r\n\r\n";
+        let answer = Message::parse_head(head.as_bytes()).unwrap();
+        assert_eq!(
+            (answer.from().tag(), answer.from().epid()),
+            (Some("3e49177a52"), Some("c8ca638a15"))
+        );
+        assert_eq!(answer.branch(), None);
+        let contact = answer.contact().unwrap();
+        assert_eq!(contact.instance_uuid(), Some(instance_uuid("c8ca638a15")));
+        assert_eq!(
+            contact.parameter("gruu"),
+            Some("sip:user@cosmo.local;opaque=user:epid:21nYNIVlkV-jtN6FPBU0fQAA;gruu")
+        );
+        assert_eq!(expires(&answer, Some(&contact)), Duration::from_secs(7200));
+        assert_eq!(keep_alive(&answer), Some(Duration::from_secs(300)));
+        assert!(answer.headers.lists("Allow-Events", "vnd-microsoft-provisioning-v2"));
+        assert_eq!(answer.headers.first("presence-state"), Some("register-action=\"added\""));
+
+        // The client's own, with the UUID in capitals and commas within quotes.
+        let asked = "REGISTER sip:cosmo.local SIP/2.0\r\n\
+            Contact: <sip:192.168.172.6:12723;transport=tls;ms-opaque=fad3dfab32>;methods=\"INVITE, MESSAGE, INFO, OPTIONS, BYE, CANCEL, NOTIFY, ACK, REFER, BENOTIFY\";proxy=replace;+sip.instance=\"<urn:uuid:34D859DB-6585-5F91-A3B4-DE853C15347D>\"\r\n\r\n";
+        let asked = Message::parse_head(asked.as_bytes()).unwrap();
+        let contacts: Vec<_> = asked.contacts().collect();
+        assert_eq!(contacts.len(), 1);
+        assert_eq!(contacts.first().and_then(Address::instance_uuid), contact.instance_uuid());
+    }
 
     #[test]
     fn redirect_targets() {

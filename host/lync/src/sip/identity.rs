@@ -25,7 +25,12 @@ pub fn endpoint_id(address: &str, host_name: &str, ip: &str) -> String {
 /// Source: MS-SIPRE; dossier 1.3.
 #[must_use]
 pub fn instance_uuid(epid: &str) -> String {
-    let [a0, a1, a2, a3, b0, b1, c0, c1, rest @ ..] = instance_bytes(epid);
+    guid(instance_bytes(epid))
+}
+
+/// Prints 16 bytes as a GUID: the first three fields are little-endian.
+fn guid(bytes: [u8; 16]) -> String {
+    let [a0, a1, a2, a3, b0, b1, c0, c1, rest @ ..] = bytes;
     let [d0, d1, node @ ..] = rest;
     let node: String = node.iter().map(|byte| format!("{byte:02x}")).collect();
     format!(
@@ -65,7 +70,9 @@ fn instance_bytes(epid: &str) -> [u8; 16] {
 
 #[cfg(test)]
 mod tests {
-    use super::{endpoint_id, gruu, instance_uuid};
+    #![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
+    use super::*;
 
     #[test]
     fn uuids_of_the_vectors() {
@@ -87,5 +94,16 @@ mod tests {
             "sip:roombot@contoso.com;opaque=user:epid:xEH1bUJKJ1GPvLXq6Va2MgAA;gruu"
         );
         assert!(gruu("sip:u@c", "c8ca638a15").contains(":21nYNIVlkV-jtN6FPBU0fQAA;"));
+    }
+
+    #[test]
+    fn opaques_of_real_registrars_hold_the_uuid() {
+        let uuid = |opaque: &str| {
+            let bytes = URL_SAFE_NO_PAD.decode(opaque).unwrap();
+            assert!(bytes.ends_with(&[0, 0]));
+            guid(*bytes.first_chunk().unwrap())
+        };
+        assert_eq!(uuid("21nYNIVlkV-jtN6FPBU0fQAA"), "34d859db-6585-5f91-a3b4-de853c15347d");
+        assert_eq!(uuid("-gLwenLTVVqy-Ak8TJn1ZAAA"), "7af002fa-d372-5a55-b2f8-093c4c99f564");
     }
 }

@@ -90,4 +90,17 @@ mod tests {
         assert_eq!(Rights::parse("MEMBER"), None);
         assert_eq!(Rights::parse("-1"), None);
     }
+
+    /// The same section: which bits these are.
+    #[test]
+    fn bits_of_the_known_masks() {
+        let bits = |key: &str| -> Vec<u32> {
+            let rights = Rights::parse(key).unwrap_or_default();
+            (0..64).filter(|bit| rights.contains(Rights(1 << bit))).collect()
+        };
+        assert_eq!(bits("3984"), [4, 7, 8, 9, 10, 11]);
+        assert_eq!(bits("12276"), [2, 4, 5, 6, 7, 8, 9, 10, 11, 13]);
+        assert_eq!(bits("8080"), [4, 7, 8, 9, 10, 11, 12]);
+        assert_eq!(bits("16372"), [2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
+    }
 }

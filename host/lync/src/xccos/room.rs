@@ -336,6 +336,21 @@ mod tests {
         }
     }
 
+    /// Test vectors, section 9: seen by SIPE.
+    #[test]
+    fn a_recorded_list_of_participants() {
+        let (room, odd) = read(
+            r#"<chanib uri="ma-chan://c/g"><aib key="3984" value="0,1,2,3,4,5,7,9,10,12,13,14,15,16,17"/><aib key="12276" value="6,8,11"/></chanib>"#,
+        );
+        let held: Vec<_> = room.unwrap().associations;
+        let ids: Vec<Vec<&str>> = held.iter().map(|aib| aib.ids().collect()).collect();
+        assert_eq!(ids.iter().map(Vec::len).collect::<Vec<_>>(), [15, 3]);
+        assert_eq!(ids.last().unwrap(), &["6", "8", "11"]);
+        let rights: Vec<_> = held.iter().filter_map(Association::rights).collect();
+        assert_eq!(rights, [Rights::MEMBER, Rights::MANAGER]);
+        assert!(odd.is_empty());
+    }
+
     #[test]
     fn unknown_parts_are_kept_and_reported() {
         let xml = r#"<chanib uri="ma-chan://c/g" color="red"><info id="x">1</info><audit createdby="a"/><new/></chanib>"#;

@@ -139,6 +139,16 @@ mod tests {
         assert_eq!(seconds_only(fine), "2010-09-14T14:26:17Z");
     }
 
+    /// The same section's sample of a compliance file, whose times are .NET ticks since year 1.
+    #[test]
+    fn a_time_in_ticks_of_dotnet() {
+        const UNIX_EPOCH_TICKS: u64 = 621_355_968_000_000_000;
+        let since_1970 = 633_482_073_409_535_482 - UNIX_EPOCH_TICKS;
+        let time = Duration::from_nanos(since_1970 * u64::from(TICK_NS));
+        assert_eq!(ticks(time), "2008-06-04T20:15:40.9535482Z");
+        assert_eq!(parse("2008-06-04T20:15:40.9535482"), Some(time));
+    }
+
     #[test]
     fn zones_and_fractions() {
         let noon = parse("2014-03-03T12:00:00Z");

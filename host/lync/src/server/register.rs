@@ -18,6 +18,9 @@ use crate::{
 /// The event packages that may be subscribed to, without blanks (dossier appendix A, 3).
 const ALLOW_EVENTS: &str = super::provision::EVENT;
 
+/// Endpoints that one user may have registered; a further one is refused.
+const ENDPOINTS_PER_USER_MAX: usize = 16;
+
 /// One endpoint of one user.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Endpoint {
@@ -79,6 +82,9 @@ impl Pool {
         if expires_s == 0 {
             return self.sign_out(id, request, &endpoint, now);
         }
+        if self.has_too_many(&endpoint) {
+            return self.answer(id, request, 403);
+        }
         let contact = request.contact();
         let registration = Registration {
             connection: id,
@@ -90,6 +96,12 @@ impl Pool {
         };
         self.place(endpoint, registration);
         self.confirm(id, request, expires_s, now);
+    }
+
+    fn has_too_many(&self, endpoint: &Endpoint) -> bool {
+        let others = self.registrations.keys();
+        let others = others.filter(|o| o.address == endpoint.address && *o != endpoint);
+        others.count() >= ENDPOINTS_PER_USER_MAX
     }
 
     /// Reaches the endpoint here from now on. Whatever connection it had before is dead.
@@ -323,6 +335,20 @@ mod tests {
         world.post("to the dialog of the dead connection");
         assert!(first.hear(&mut world).is_empty());
         assert_eq!(texts(&second.hear(&mut world)), ["to the dialog of the dead connection"]);
+    }
+
+    #[test]
+    fn endpoints_of_a_user_are_bounded() {
+        let mut world = World::new();
+        for number in 0..=ENDPOINTS_PER_USER_MAX {
+            let mut phone = Phone::new(&mut world, u64::try_from(number).unwrap(), ALICE);
+            phone.epid = format!("{number:012x}").leak();
+            let expected = if number < ENDPOINTS_PER_USER_MAX { 200 } else { 403 };
+            assert_eq!(phone.sign_in(&mut world, "secret").status(), Some(expected), "{number}");
+        }
+        assert_eq!(world.pool.registrations.len(), ENDPOINTS_PER_USER_MAX);
+        let mut bob = Phone::new(&mut world, 1000, BOB);
+        assert_eq!(bob.sign_in(&mut world, "secret").status(), Some(200));
     }
 
     #[test]

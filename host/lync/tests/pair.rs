@@ -107,12 +107,15 @@ struct Pair {
     session: Session,
     now: Now,
     connection: u64,
+    history_first: u32,
     /// Octets handed over at once.
     chunk: usize,
     /// Confirms every post as it comes.
     commits: bool,
     /// Posts as they came: `id text`.
     posts: Vec<String>,
+    /// Keys of posts without an id, as a database would keep them.
+    known: Vec<String>,
     receipts: Vec<Receipt>,
     told: Vec<String>,
     ended: Option<Ended>,
@@ -127,9 +130,11 @@ impl Pair {
             session,
             now,
             connection: 0,
+            history_first: 50,
             chunk,
             commits: true,
             posts: Vec::new(),
+            known: Vec::new(),
             receipts: Vec::new(),
             told: Vec::new(),
             ended: None,
@@ -159,7 +164,8 @@ impl Pair {
     /// The cable is cut; a new session begins with what was kept.
     fn reconnect(&mut self, last_id: Option<u64>) {
         self.pool.disconnect(ConnectionId(self.connection), self.now);
-        self.session = Session::new(config("Sommer!2013"), numbers(3 + self.connection), self.now);
+        let config = SessionConfig { history_first: self.history_first, ..config("Sommer!2013") };
+        self.session = Session::new(config, numbers(3 + self.connection), self.now);
         self.ended = None;
         self.receipts.clear();
         self.connect();
@@ -168,7 +174,7 @@ impl Pair {
     }
 
     fn join(&mut self, last_id: Option<u64>) {
-        let request = RoomRequest { uri: ROOM.into(), last_id };
+        let request = RoomRequest { uri: ROOM.into(), last_id, known: self.known.clone() };
         self.session.join(vec![request], self.now);
         self.run();
     }
@@ -211,6 +217,7 @@ impl Pair {
             }
             Output::Event(Event::Posted(post, receipt)) => {
                 self.posts.push(format!("{} {}", post.id.unwrap_or(0), post.chat));
+                self.known.extend(post.id.is_none().then_some(post.key));
                 if self.commits {
                     self.session.confirm(receipt, self.now);
                 } else {
@@ -416,6 +423,28 @@ fn without_ids_posts_are_told_apart_by_what_they_are() {
     assert_eq!(pair.posts, ["0 m0", "0 m1", "0 m2", "0 m3"]);
 }
 
+/// The same over a cut cable, whether or not history is wanted at the first start.
+#[test]
+fn without_ids_a_new_session_goes_on_from_the_posts_kept() {
+    for history_first in [0, 50] {
+        let mut pair = Pair::live(Faults { omit_chat_ids: true, ..Faults::default() });
+        pair.history_first = history_first;
+        for n in 0..3 {
+            pair.post(&format!("m{n}"));
+            pair.pass(SECOND);
+        }
+        pair.pool.disconnect(ConnectionId(pair.connection), pair.now);
+        for n in 3..100 {
+            pair.post(&format!("m{n}"));
+            pair.pass(SECOND);
+        }
+        pair.reconnect(None);
+        let expected: Vec<_> = (0..100).map(|n| format!("0 m{n}")).collect();
+        assert_eq!(pair.posts, expected, "{:?}", pair.told);
+        assert!(!pair.told("gap"), "{:?}", pair.told);
+    }
+}
+
 /// The cable is cut for a while: the new session reads what was posted meanwhile.
 #[test]
 fn a_new_session_resumes_where_the_last_commit_was() {
@@ -514,7 +543,7 @@ fn a_silent_server_is_noticed() {
 #[test]
 fn a_closed_room_is_refused() {
     let mut pair = Pair::live(Faults::default());
-    let request = RoomRequest { uri: CLOSED.into(), last_id: None };
+    let request = RoomRequest { uri: CLOSED.into(), last_id: None, known: Vec::new() };
     pair.session.join(vec![request], pair.now);
     pair.run();
     assert!(pair.told("JoinRefused"), "{:?}", pair.told);

@@ -107,7 +107,7 @@ impl Driver<'_> {
         let mut requests = Vec::with_capacity(uris.len());
         for uri in uris {
             match self.chat.database.cursor(&translate::room_id(&uri)).await {
-                Ok(last_id) => requests.push(RoomRequest { uri, last_id }),
+                Ok(last_id) => requests.push(RoomRequest { uri, last_id, known: Vec::new() }),
                 Err(error) => error!("chat: {error}; a room is left out until the next connection"),
             }
         }

@@ -260,7 +260,7 @@ impl Session {
                 self.link.event(Event::Rooms { query: RoomsQuery::Mine, result: Ok(rooms) });
             }
             Task::Join(rooms) => self.on_joined(rooms, reply, now),
-            Task::Part(room) => self.on_parted(&room),
+            Task::Part(room) => self.on_parted(&room, now),
             Task::History(room) => self.on_history(&room, &reply.data, now),
             Task::Members(room) => {
                 let result = xccos::assumed::members(&reply.data, &room);
@@ -286,7 +286,7 @@ impl Session {
                     self.join_refused(&room, error.clone(), now);
                 }
             }
-            Task::Part(room) => self.on_parted(&room),
+            Task::Part(room) => self.on_parted(&room, now),
             Task::History(room) => self.on_history_failed(&room, now),
             Task::Members(room) => {
                 let room = room.key().to_owned();

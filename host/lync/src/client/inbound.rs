@@ -166,6 +166,13 @@ impl Session {
         }
     }
 
+    /// Posts that are not handed over are not confirmed by anybody either.
+    pub(super) fn settle_infos(&mut self, infos: Vec<InfoId>, now: Now) {
+        for info in infos {
+            self.settle_info(info, now);
+        }
+    }
+
     fn answer(&mut self, request: &Message, status: u16, now: Now) {
         let mut response = Message::answer(request, status);
         self.complete_answer(&mut response);

@@ -31,7 +31,7 @@ pub use self::config::SessionConfig;
 pub use self::errors::{CommandError, Diagnostics, Ended, Loss, ProtocolError, Unavailable};
 pub use self::events::{Event, Output, PostToken, Provisioned, Receipt, RoomsQuery, Timer};
 pub use self::post::Post;
-pub use self::rooms::RoomRequest;
+pub use self::rooms::{KNOWN_MAX, RoomRequest};
 pub use crate::sip::Transport;
 
 use self::chat::Chat;

@@ -64,8 +64,9 @@ impl Session {
         if own {
             // Put out. Not at once again: somebody wanted it so (dossier 4.14).
             room.place = Place::Out { retry_at: Some(now.instant + REJOIN_FIRST) };
-            room.resume.leave();
+            let held = room.resume.leave();
             self.link.event(Event::Parted { room: name, retry_in: Some(REJOIN_FIRST) });
+            self.settle_infos(held, now);
         } else if was_there {
             self.link.event(Event::Left { room: name, address: one.address.clone() });
         }

@@ -1,7 +1,7 @@
 //! Reading one room without loss and without repeats (dossier 6.2). No I/O: posts and pages of
 //! history go in, [`Step`]s come out.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::inbound::InfoId;
 use super::post::Post;
@@ -19,8 +19,8 @@ const DENSITY_POSTS_MIN: usize = 5;
 const BUFFER_POSTS_MAX: usize = 512;
 /// Text held back so.
 const BUFFER_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// Posts without an id that are remembered to recognise their repeats.
-const SEEN_MAX: usize = 512;
+/// Posts that are remembered to recognise their repeats: by id, and those without one by key.
+pub(super) const SEEN_MAX: usize = 512;
 
 /// A post, and the INFO that brought it if it came live.
 #[derive(Debug)]
@@ -83,12 +83,22 @@ pub(super) struct Resume {
     buffer_bytes: usize,
     /// The buffer ran over: history must be asked again.
     missed: bool,
+    /// Keys of posts without an id, oldest first.
     seen: VecDeque<String>,
+    /// Ids handed over, all above `floor`. Nothing at or below the floor is handed over any more.
+    handed: BTreeSet<u64>,
+    floor: u64,
 }
 
 impl Resume {
-    pub(super) fn new(last_id: Option<u64>, history_first: u32, limit: u32) -> Self {
-        Self {
+    /// `seen` are the keys of posts without an id that were read before, oldest first.
+    pub(super) fn new(
+        last_id: Option<u64>,
+        seen: impl IntoIterator<Item = String>,
+        history_first: u32,
+        limit: u32,
+    ) -> Self {
+        let mut resume = Self {
             last_id,
             history_first,
             limit: limit.max(1),
@@ -99,19 +109,25 @@ impl Resume {
             buffer_bytes: 0,
             missed: false,
             seen: VecDeque::new(),
-        }
+            handed: BTreeSet::new(),
+            floor: last_id.unwrap_or(0),
+        };
+        seen.into_iter().for_each(|key| resume.remember(key));
+        resume
     }
 
     pub(super) fn set_limit(&mut self, limit: u32) {
         self.limit = limit.max(1);
     }
 
-    /// The dialog is gone, and with it the INFOs that wait for an answer.
-    pub(super) fn leave(&mut self) {
+    /// We are no longer in the room. Gives the INFOs of posts held back: history will have the
+    /// posts, but nobody will confirm these.
+    #[must_use = "the server waits for their answers"]
+    pub(super) fn leave(&mut self) -> Vec<InfoId> {
         self.phase = Phase::Out;
-        self.buffer.clear();
         self.buffer_bytes = 0;
         self.missed = false;
+        self.buffer.drain(..).filter_map(|held| held.info).collect()
     }
 
     /// The room was joined; `logged` tells whether it keeps history.
@@ -123,8 +139,13 @@ impl Resume {
         // Without history wanted one post is asked for all the same: it tells where we begin, so
         // that what is posted while we are away next is missed by nobody.
         let first = self.history_first.max(1);
-        let count = if self.last_id.is_some() { PAGE_FIRST } else { first };
+        let count = if self.was_read() { PAGE_FIRST } else { first };
         vec![self.ask(count, None, true)]
+    }
+
+    /// Whether there is a place to go on from.
+    fn was_read(&self) -> bool {
+        self.last_id.is_some() || !self.seen.is_empty()
     }
 
     /// A post came live.
@@ -165,19 +186,28 @@ impl Resume {
     }
 
     /// A page of history came, in any order; `skipped` more entries of it could not be read.
-    pub(super) fn page(&mut self, posts: Vec<Post>, skipped: usize) -> Vec<Step> {
+    pub(super) fn page(&mut self, mut posts: Vec<Post>, skipped: usize) -> Vec<Step> {
         let Phase::Asking { count, shorter, announce } = self.phase else {
             return Vec::new();
         };
         let mut ids: Vec<u64> = posts.iter().filter_map(|post| post.id).collect();
         ids.sort_unstable();
         self.learn_density(&ids);
-        if self.last_id.is_none() && (self.history_first == 0 || posts.is_empty()) {
-            return self.begin(&ids, posts.is_empty(), announce);
+        // Numbers where there were none: what was read before cannot be found among them.
+        let numbered_now = self.last_id.is_none() && !self.seen.is_empty() && !ids.is_empty();
+        let first_ever = !self.was_read() && (self.history_first == 0 || posts.is_empty());
+        if numbered_now || first_ever {
+            return self.begin(&ids, &posts, announce);
         }
         let mut steps = Vec::new();
         let length = posts.len().saturating_add(skipped);
-        match self.coverage(&ids, length, count, shorter) {
+        let coverage = if ids.is_empty() {
+            posts.sort_by_key(|post| post.sent);
+            self.overlap(&mut posts, length, count, shorter)
+        } else {
+            self.coverage(&ids, length, count, shorter)
+        };
+        match coverage {
             Coverage::Whole => {}
             Coverage::More(count) => return vec![self.ask(count, Some(length), announce)],
             Coverage::Gap => steps.extend(self.gap(ids.first().copied())),
@@ -188,15 +218,21 @@ impl Resume {
     }
 
     /// The first page ever shows where the room stands; what came live meanwhile is ours.
-    fn begin(&mut self, ids: &[u64], empty: bool, announce: bool) -> Vec<Step> {
+    fn begin(&mut self, ids: &[u64], posts: &[Post], announce: bool) -> Vec<Step> {
         let live = |id: &u64| self.buffer.iter().any(|held| held.post.id == Some(*id));
         let place = match (ids.iter().rfind(|id| !live(id)), ids.first()) {
             (Some(last), _) => Some(*last),
             (None, Some(first)) => Some(first.saturating_sub(1)),
             // Nothing was ever said; posts without ids tell no place.
-            (None, None) => empty.then_some(0),
+            (None, None) => posts.is_empty().then_some(0),
         };
         self.last_id = place;
+        self.floor = place.unwrap_or(0);
+        self.seen.clear();
+        let held = |post: &&Post| self.buffer.iter().any(|held| held.post.key == post.key);
+        let passed = posts.iter().filter(|post| post.id.is_none() && !held(post));
+        let passed: Vec<_> = passed.map(|post| post.key.clone()).collect();
+        passed.into_iter().for_each(|key| self.remember(key));
         let mut steps: Vec<_> = place.map(Step::Begin).into_iter().collect();
         steps.extend(self.settle(Vec::new(), announce));
         steps
@@ -220,15 +256,16 @@ impl Resume {
 
     /// The room was quiet for long: is there anything we were not told?
     pub(super) fn recheck(&mut self) -> Vec<Step> {
-        if self.phase != Phase::Live || !self.history || self.last_id.is_none() {
+        if self.phase != Phase::Live || !self.history || !self.was_read() {
             return Vec::new();
         }
         let count = if self.is_sparse() { RECHECK_SPARSE } else { RECHECK_DENSE };
         vec![self.ask(count, None, false)]
     }
 
+    /// Whether a jump tells nothing: ids that only order, or none at all.
     pub(super) fn is_sparse(&self) -> bool {
-        self.density == Density::Sparse
+        self.density == Density::Sparse || self.last_id.is_none()
     }
 
     fn ask(&mut self, count: u32, shorter: Option<usize>, announce: bool) -> Step {
@@ -259,7 +296,31 @@ impl Resume {
         if *first <= last.saturating_add(1) || plausible_start {
             return Coverage::Whole;
         }
+        self.more(posts, count, shorter)
+    }
+
+    /// Of a page without ids, in order of time: what lies before the first post known was read
+    /// long ago, and goes. Without one the page does not reach back far enough.
+    fn overlap(
+        &self,
+        page: &mut Vec<Post>,
+        posts: usize,
+        count: u32,
+        shorter: Option<usize>,
+    ) -> Coverage {
+        let known = page.iter().position(|post| self.seen.contains(&post.key));
+        if let Some(known) = known {
+            page.drain(..known);
+        }
+        if known.is_some() || page.is_empty() || self.seen.is_empty() {
+            return Coverage::Whole;
+        }
+        self.more(posts, count, shorter)
+    }
+
+    fn more(&self, posts: usize, count: u32, shorter: Option<usize>) -> Coverage {
         // A page as short as the one before: asking for more does not help.
+        let short = posts < usize::try_from(count).unwrap_or(usize::MAX);
         let stuck = short && shorter.is_some_and(|before| before >= posts);
         if count >= self.limit || stuck || shorter == Some(0) {
             return Coverage::Gap;
@@ -267,8 +328,11 @@ impl Resume {
         Coverage::More(count.saturating_mul(2).max(PAGE_FIRST))
     }
 
-    /// `first` is the first id that is there again.
+    /// `first` is the first id that is there again. Where there are no ids, 0 stands for "some".
     fn gap(&self, first: Option<u64>) -> Option<Step> {
+        if self.last_id.is_none() && !self.seen.is_empty() {
+            return Some(Step::Gap { from: 0, to: None });
+        }
         let from = self.last_id?.checked_add(1)?;
         match first {
             Some(first) if first <= from => None,
@@ -308,18 +372,39 @@ impl Resume {
     /// Whether the post was not handed over before; remembers it.
     fn is_new(&mut self, post: &Post) -> bool {
         if let Some(id) = post.id {
-            let new = self.last_id.is_none_or(|last| id > last);
-            self.last_id = self.last_id.max(Some(id));
-            return new;
+            return self.is_new_id(id);
         }
-        if self.seen.contains(&post.key) {
+        let new = !self.seen.contains(&post.key);
+        if new {
+            self.remember(post.key.clone());
+        }
+        new
+    }
+
+    /// A post may come late where a jump was not probed: then it is the one that was missed.
+    fn is_new_id(&mut self, id: u64) -> bool {
+        let Some(last) = self.last_id else {
+            self.floor = id.saturating_sub(1);
+            self.last_id = Some(id);
+            return self.handed.insert(id);
+        };
+        self.last_id = Some(last.max(id));
+        let late = self.density == Density::Sparse && id > self.floor;
+        if id <= last && !late {
             return false;
         }
+        let new = self.handed.insert(id);
+        if self.handed.len() > SEEN_MAX {
+            self.floor = self.handed.pop_first().unwrap_or(self.floor);
+        }
+        new
+    }
+
+    fn remember(&mut self, key: String) {
         if self.seen.len() >= SEEN_MAX {
             self.seen.pop_front();
         }
-        self.seen.push_back(post.key.clone());
-        true
+        self.seen.push_back(key);
     }
 }
 
@@ -361,7 +446,7 @@ mod tests {
 
     #[test]
     fn first_start_takes_the_configured_history() {
-        let mut room = Resume::new(None, 25, 999);
+        let mut room = Resume::new(None, [], 25, 999);
         assert_eq!(told(room.join(true)), "ask25");
         assert_eq!(told(room.page(posts([41, 40]), 0)), "40 41 live");
         assert_eq!(told(room.live(live(42))), "42!");
@@ -369,7 +454,7 @@ mod tests {
 
     #[test]
     fn first_start_without_history() {
-        let mut room = Resume::new(None, 0, 999);
+        let mut room = Resume::new(None, [], 0, 999);
         assert_eq!(told(room.join(true)), "ask1");
         assert_eq!(told(room.page(posts([6]), 0)), "begin6 live");
         assert_eq!(told(room.live(live(7))), "7!");
@@ -377,7 +462,7 @@ mod tests {
 
     #[test]
     fn what_comes_live_during_the_first_join_is_handed_over() {
-        let mut room = Resume::new(None, 0, 999);
+        let mut room = Resume::new(None, [], 0, 999);
         assert_eq!(told(room.join(true)), "ask1");
         assert_eq!(told(room.live(live(8))), "");
         assert_eq!(told(room.page(posts([8]), 0)), "begin7 8! live");
@@ -386,13 +471,13 @@ mod tests {
     /// What is posted in a silent room while we are away is ours, wherever its ids begin.
     #[test]
     fn a_room_in_which_nothing_was_ever_said() {
-        let mut room = Resume::new(None, 0, 999);
+        let mut room = Resume::new(None, [], 0, 999);
         room.join(true);
         assert_eq!(told(room.page(posts([]), 0)), "begin0 live");
-        let mut later = Resume::new(Some(0), 0, 999);
+        let mut later = Resume::new(Some(0), [], 0, 999);
         assert_eq!(told(later.join(true)), "ask50");
         assert_eq!(told(later.page(posts([4711, 4712]), 0)), "4711 4712 live");
-        let mut live_first = Resume::new(Some(0), 0, 999);
+        let mut live_first = Resume::new(Some(0), [], 0, 999);
         live_first.join(true);
         live_first.page(posts([]), 0);
         assert_eq!(told(live_first.live(live(4711))), "4711!");
@@ -400,7 +485,7 @@ mod tests {
 
     #[test]
     fn live_posts_wait_for_history_and_are_handed_once() {
-        let mut room = Resume::new(Some(42), 0, 999);
+        let mut room = Resume::new(Some(42), [], 0, 999);
         assert_eq!(told(room.live(live(45))), "");
         assert_eq!(told(room.join(true)), "ask50");
         assert_eq!(told(room.live(live(46))), "");
@@ -410,7 +495,7 @@ mod tests {
 
     #[test]
     fn pages_double_until_they_cover() {
-        let mut room = Resume::new(Some(100), 0, 999);
+        let mut room = Resume::new(Some(100), [], 0, 999);
         assert_eq!(told(room.join(true)), "ask50");
         assert_eq!(told(room.page(posts(201..=250), 0)), "ask100");
         assert_eq!(told(room.page(posts(151..=250), 0)), "ask200");
@@ -420,7 +505,7 @@ mod tests {
 
     #[test]
     fn a_gap_at_the_limit_is_told() {
-        let mut room = Resume::new(Some(100), 0, 60);
+        let mut room = Resume::new(Some(100), [], 0, 60);
         room.join(true);
         assert_eq!(told(room.page(posts(901..=950), 0)), "ask60");
         let steps = told(room.page(posts(891..=950), 0));
@@ -429,7 +514,7 @@ mod tests {
 
     #[test]
     fn a_server_that_gives_fewer_than_asked_is_seen_through() {
-        let mut room = Resume::new(Some(100), 0, 999);
+        let mut room = Resume::new(Some(100), [], 0, 999);
         room.join(true);
         assert_eq!(told(room.page(posts(471..=500), 0)), "ask100");
         let steps = told(room.page(posts(471..=500), 0));
@@ -438,14 +523,14 @@ mod tests {
 
     #[test]
     fn a_short_page_near_the_last_id_is_the_start_of_history() {
-        let mut room = Resume::new(Some(100), 0, 999);
+        let mut room = Resume::new(Some(100), [], 0, 999);
         room.join(true);
         assert_eq!(told(room.page(posts([103, 104]), 0)), "103 104 live");
     }
 
     #[test]
     fn a_jump_is_probed_and_holes_are_accepted() {
-        let mut room = Resume::new(Some(5), 0, 999);
+        let mut room = Resume::new(Some(5), [], 0, 999);
         room.join(true);
         room.page(posts(1..=5), 0);
         assert_eq!(told(room.live(live(9))), "ask14");
@@ -456,7 +541,7 @@ mod tests {
 
     #[test]
     fn sparse_ids_are_not_probed() {
-        let mut room = Resume::new(Some(500), 0, 999);
+        let mut room = Resume::new(Some(500), [], 0, 999);
         room.join(true);
         assert_eq!(told(room.page(posts([100, 200, 300, 400, 500, 600]), 0)), "600 live");
         assert_eq!(told(room.live(live(900))), "900!");
@@ -466,7 +551,7 @@ mod tests {
 
     #[test]
     fn a_quiet_room_is_checked() {
-        let mut room = Resume::new(Some(5), 0, 999);
+        let mut room = Resume::new(Some(5), [], 0, 999);
         room.join(true);
         room.page(posts(1..=5), 0);
         assert_eq!(told(room.recheck()), "ask1");
@@ -478,10 +563,10 @@ mod tests {
 
     #[test]
     fn refused_history_is_a_gap_of_unknown_end() {
-        let mut room = Resume::new(Some(5), 0, 999);
+        let mut room = Resume::new(Some(5), [], 0, 999);
         room.join(true);
         assert_eq!(told(room.page_failed()), "gap6-0 live");
-        let mut room = Resume::new(Some(5), 0, 999);
+        let mut room = Resume::new(Some(5), [], 0, 999);
         room.join(true);
         room.live(live(9));
         assert_eq!(told(room.page_failed()), "gap6-8 9! live");
@@ -489,18 +574,18 @@ mod tests {
 
     #[test]
     fn rooms_without_history_are_live_at_once() {
-        let mut room = Resume::new(Some(5), 10, 999);
+        let mut room = Resume::new(Some(5), [], 10, 999);
         assert_eq!(told(room.join(false)), "live");
         assert_eq!(told(room.live(live(9))), "9!");
     }
 
     #[test]
     fn posts_without_ids_are_known_by_what_they_are() {
-        let mut room = Resume::new(None, 10, 999);
+        let mut room = Resume::new(None, [], 10, 999);
         room.join(true);
         let page = || vec![test_post(None, "a"), test_post(None, "b")];
         assert_eq!(told(room.page(page(), 0)), "a b live");
-        room.leave();
+        let _ = room.leave();
         room.join(true);
         room.live(Arrival { post: test_post(None, "c"), info: Some(InfoId(1)) });
         let mut next = page();
@@ -508,9 +593,100 @@ mod tests {
         assert_eq!(told(room.page(next, 0)), "c live");
     }
 
+    fn unnumbered(texts: &str) -> Vec<Post> {
+        texts.split(' ').map(|text| test_post(None, text)).collect()
+    }
+
+    fn keys(texts: &str) -> Vec<String> {
+        unnumbered(texts).into_iter().map(|post| post.key).collect()
+    }
+
+    /// History wanted or not: what was said while we were away follows what we know.
+    #[test]
+    fn without_ids_a_room_is_read_on_from_the_last_posts_kept() {
+        for history_first in [0, 25] {
+            let mut room = Resume::new(None, keys("b c"), history_first, 999);
+            assert_eq!(told(room.join(true)), "ask50");
+            assert_eq!(told(room.page(unnumbered("a b c d e"), 0)), "d e live");
+            let _ = room.leave();
+            assert_eq!(told(room.join(true)), "ask50");
+            assert_eq!(told(room.page(unnumbered("d e f"), 0)), "f live");
+        }
+    }
+
+    #[test]
+    fn without_ids_a_first_start_goes_on_from_what_it_passed_over() {
+        let mut room = Resume::new(None, [], 0, 999);
+        assert_eq!(told(room.join(true)), "ask1");
+        let live = |text| Arrival { post: test_post(None, text), info: Some(InfoId(1)) };
+        assert_eq!(told(room.live(live("b"))), "");
+        assert_eq!(told(room.page(unnumbered("a b"), 0)), "b live");
+        let _ = room.leave();
+        assert_eq!(told(room.join(true)), "ask50");
+        assert_eq!(told(room.page(unnumbered("a b c"), 0)), "c live");
+    }
+
+    #[test]
+    fn without_ids_pages_double_until_they_meet_what_is_known() {
+        let mut room = Resume::new(None, keys("x"), 0, 60);
+        let texts: Vec<String> = (0..60).map(|n| format!("m{n}")).collect();
+        let late: Vec<String> = texts.iter().skip(10).cloned().collect();
+        assert_eq!(told(room.join(true)), "ask50");
+        assert_eq!(told(room.page(unnumbered(&late.join(" ")), 0)), "ask60");
+        let steps = told(room.page(unnumbered(&texts.join(" ")), 0));
+        assert!(steps.starts_with("gap0-0 m0 m1 ") && steps.ends_with("m59 live"), "{steps}");
+        assert_eq!(told(room.recheck()), "ask10");
+        assert_eq!(told(room.page(unnumbered("m58 m59 new"), 0)), "new");
+    }
+
+    #[test]
+    fn numbers_where_there_were_none_are_a_new_beginning() {
+        let mut room = Resume::new(None, keys("a b"), 25, 999);
+        assert_eq!(told(room.join(true)), "ask50");
+        assert_eq!(told(room.page(posts(1..=9), 0)), "begin9 live");
+        assert_eq!(told(room.live(live(10))), "10!");
+    }
+
+    /// Nothing probes a jump there: the check of the quiet room finds what was lost on the way.
+    #[test]
+    fn sparse_ids_are_compared_as_sets() {
+        let mut room = Resume::new(Some(500), [], 0, 999);
+        room.join(true);
+        room.page(posts([100, 200, 300, 400, 500, 600]), 0);
+        assert_eq!(told(room.live(live(900))), "900!");
+        assert_eq!(told(room.recheck()), "ask10");
+        assert_eq!(told(room.page(posts([400, 500, 600, 850, 900, 950]), 0)), "850 950");
+        assert_eq!(told(room.recheck()), "ask10");
+        assert_eq!(told(room.page(posts([400, 500, 600, 850, 900, 950]), 0)), "");
+    }
+
+    #[test]
+    fn what_is_remembered_of_sparse_ids_is_bounded() {
+        let mut room = Resume::new(Some(0), [], 0, 999);
+        room.join(true);
+        room.page(posts([10, 20, 30, 40, 50]), 0);
+        for id in 1..=1000 {
+            room.live(live(id * 100));
+        }
+        assert_eq!(room.handed.len(), SEEN_MAX);
+        assert_eq!(told(room.live(live(150))), "skip150", "below all that is remembered");
+        assert_eq!(told(room.live(live(99_950))), "99950!");
+        assert_eq!(told(room.live(live(99_950))), "skip99950");
+    }
+
+    #[test]
+    fn posts_held_back_give_their_infos_back() {
+        let mut room = Resume::new(Some(5), [], 0, 999);
+        room.join(true);
+        room.live(live(6));
+        room.live(live(7));
+        assert_eq!(room.leave(), [InfoId(6), InfoId(7)]);
+        assert_eq!(room.leave(), []);
+    }
+
     #[test]
     fn a_full_buffer_is_made_good_from_history() {
-        let mut room = Resume::new(Some(0), 0, 999);
+        let mut room = Resume::new(Some(0), [], 0, 999);
         room.join(true);
         for id in 1..=512 {
             assert_eq!(told(room.live(live(id))), "");
@@ -523,10 +699,10 @@ mod tests {
 
     #[test]
     fn after_a_loss_the_session_goes_on_where_it_was() {
-        let mut room = Resume::new(None, 25, 999);
+        let mut room = Resume::new(None, [], 25, 999);
         room.join(true);
         room.page(posts(40..=41), 0);
-        room.leave();
+        let _ = room.leave();
         assert_eq!(told(room.join(true)), "ask50");
         assert_eq!(told(room.page(posts(40..=43), 0)), "42 43 live");
     }

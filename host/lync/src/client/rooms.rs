@@ -11,7 +11,7 @@ use super::limits::{
     JOIN_BATCH_MAX, JOIN_PACE, PRESENT_MAX, QUIET_DENSE, QUIET_SPARSE, REJOIN_NEXT, ROOMS_MAX,
 };
 use super::post::Post;
-use super::resume::{Arrival, Resume, Step};
+use super::resume::{Arrival, Resume, SEEN_MAX, Step};
 use crate::Now;
 use crate::xccos::assumed::Cause;
 use crate::xccos::{Command, Data, Reply, RoomInfo, RoomUri};
@@ -23,7 +23,13 @@ pub struct RoomRequest {
     pub uri: String,
     /// The highest id handed over and kept; `None` if the room was never read.
     pub last_id: Option<u64>,
+    /// The [`Post::key`]s of the last posts kept, oldest first, if they had no id: the room is read
+    /// on from there. At most [`KNOWN_MAX`] are used.
+    pub known: Vec<String>,
 }
+
+/// Most keys of [`RoomRequest::known`] that are used: the last ones.
+pub const KNOWN_MAX: usize = SEEN_MAX;
 
 #[derive(Default)]
 pub(super) struct Rooms {
@@ -121,9 +127,10 @@ impl Session {
             return false;
         }
         let limit = self.chat.search_limit();
+        let known = request.known.iter().cloned();
         let room = Room {
             place: Place::Wanted,
-            resume: Resume::new(request.last_id, self.config.history_first, limit),
+            resume: Resume::new(request.last_id, known, self.config.history_first, limit),
             present: BTreeSet::new(),
             checked_at: now.instant,
             told_refused: false,
@@ -159,12 +166,13 @@ impl Session {
 
     /// The dialog is gone.
     pub(super) fn leave_all(&mut self) {
+        // The INFOs of posts held back go with all others.
         self.infos.clear();
         self.rooms.to_join.clear();
         self.rooms.next_batch_at = None;
         for room in self.rooms.all.values_mut() {
             room.place = Place::Wanted;
-            room.resume.leave();
+            let _ = room.resume.leave();
             room.present.clear();
         }
     }
@@ -239,11 +247,12 @@ impl Session {
             if Cause::hint(text) == Some(Cause::NoSuchRoom));
         let retry_in = (!gone).then_some(REJOIN_NEXT);
         room.place = Place::Out { retry_at: retry_in.map(|pause| now.instant + pause) };
-        room.resume.leave();
+        let held = room.resume.leave();
         if !std::mem::replace(&mut room.told_refused, true) {
             let uri = uri.as_str().to_owned();
             self.link.event(Event::JoinRefused { uri, reason, retry_in });
         }
+        self.settle_infos(held, now);
     }
 
     /// Leaves a room; answered by [`Event::Parted`].
@@ -255,15 +264,16 @@ impl Session {
             let command = Command::Part { room: uri.clone() };
             self.command(Task::Part(uri), command, now);
         } else {
-            self.on_parted(&uri);
+            self.on_parted(&uri, now);
         }
     }
 
     /// The room counts as left whatever the reply was.
-    pub(super) fn on_parted(&mut self, uri: &RoomUri) {
+    pub(super) fn on_parted(&mut self, uri: &RoomUri, now: Now) {
         self.rooms.to_join.retain(|other| other != uri);
-        if self.rooms.all.remove(uri).is_some() {
+        if let Some(mut room) = self.rooms.all.remove(uri) {
             self.link.event(Event::Parted { room: uri.key().to_owned(), retry_in: None });
+            self.settle_infos(room.resume.leave(), now);
         }
     }
 

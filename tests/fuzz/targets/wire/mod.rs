@@ -72,7 +72,7 @@ impl<'i> World<'i> {
         let mut pool = pool();
         pool.connect(CONNECTION, peer, local, lync::server::Transport::Tls);
         let mut session = Session::new(config(), numbers(2), now);
-        session.join(vec![RoomRequest { uri: ROOM.into(), last_id: None }], now);
+        session.join(vec![RoomRequest { uri: ROOM.into(), last_id: None, known: Vec::new() }], now);
         let (steps, framer) = (steps.peekable(), Framer::new());
         let (envid, ended, exchanges) = (String::new(), false, 0);
         Self { target, steps, session, pool, framer, now, envid, ended, exchanges }
@@ -198,7 +198,7 @@ impl<'i> World<'i> {
             b'p' => drop(self.session.post(ROOM, "main is red", now)),
             b'l' => self.session.part(ROOM, now),
             b'j' => {
-                let request = RoomRequest { uri: ROOM.into(), last_id: Some(1) };
+                let request = RoomRequest { uri: ROOM.into(), last_id: Some(1), known: Vec::new() };
                 self.session.join(vec![request], now);
             }
             b'o' => self.session.sign_out(now),

@@ -7,7 +7,7 @@ const ROOM: &str = "ma-chan://contoso.com/5b1d";
 const OTHER: &str = "ma-chan://contoso.com/8a2c";
 
 fn request(uri: &str, last_id: Option<u64>) -> RoomRequest {
-    RoomRequest { uri: uri.into(), last_id }
+    RoomRequest { uri: uri.into(), last_id, known: Vec::new() }
 }
 
 fn chanib(uri: &str) -> String {
@@ -235,6 +235,43 @@ fn put_out_of_a_room_we_come_back_slowly() {
     let envid = pair.command("bjoin");
     pair.rpl("bjoin", envid, 200, &chanib(ROOM));
     assert_eq!(pair.told(), ["joined Ops 2"]);
+}
+
+/// Posts held back are dropped with the room, and the server does not wait for them in vain.
+#[test]
+fn held_posts_are_answered_when_we_are_out() {
+    let mut pair = Pair::ready(config());
+    let rooms = vec![request(ROOM, Some(42)), request(OTHER, None)];
+    pair.session.join(rooms, pair.clock.now());
+    pair.drain();
+    let envid = pair.command("bjoin");
+    pair.info(&entry("grpchat", 43, "refused"));
+    assert!(pair.inbox.is_empty());
+    pair.rpl("bjoin", envid, 403, "");
+    pair.expect_status(200);
+    pair.told();
+
+    let mut pair = joined();
+    pair.info(&entry("grpchat", 45, "a jump"));
+    pair.command("bccontext");
+    pair.info(&format!(
+        "<ntc id=\"ntc:part\" seqid=\"1\"><data><chanib uri=\"{ROOM}\">\
+         <uib uri=\"sip:roombot@contoso.com\"/></chanib></data></ntc>"
+    ));
+    let answers = [pair.expect_status(200), pair.expect_status(200)];
+    assert_ne!(answers[0].cseq(), answers[1].cseq());
+    assert_eq!(pair.told(), ["parted, retry in 30s"]);
+
+    let mut pair = joined();
+    pair.info(&entry("grpchat", 45, "a jump"));
+    pair.command("bccontext");
+    pair.session.part(ROOM, pair.clock.now());
+    pair.drain();
+    let envid = pair.command("part");
+    let data = format!("<chanib uri=\"{ROOM}\"/>");
+    pair.rpl("part", envid, 200, &data);
+    pair.expect_status(200);
+    assert!(pair.inbox.is_empty());
 }
 
 #[test]

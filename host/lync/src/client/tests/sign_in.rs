@@ -298,7 +298,7 @@ fn nothing_follows_the_last_word() {
     assert_eq!(pair.ended(), &Ended::SignedOut);
     let now = pair.clock.now();
     pair.session.search_rooms("", now);
-    pair.session.join(vec![RoomRequest { uri: "x".into(), last_id: None }], now);
+    pair.session.join(vec![RoomRequest { uri: "x".into(), last_id: None, known: Vec::new() }], now);
     pair.session.post("x", "y", now);
     pair.session.handle_timeout(now);
     assert!(pair.session.poll().is_none());

@@ -173,7 +173,7 @@ impl Replay {
         let rooms =
             ["5b1d6f0e-3c1e-4e55-9d4a-9f0f7d2f4c11", "8a2c9d34-71b6-4b0c-8f12-2f6f0d9c7e55"];
         let rooms = rooms.map(|room| format!("ma-chan://contoso.com/{room}"));
-        let rooms = rooms.map(|uri| RoomRequest { uri, last_id: None });
+        let rooms = rooms.map(|uri| RoomRequest { uri, last_id: None, known: Vec::new() });
         session.join(rooms.into(), clock.now());
         Self {
             session,

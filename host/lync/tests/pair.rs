@@ -51,6 +51,10 @@ fn member(address: &str) -> RoomMember {
 }
 
 fn pool(chat_enabled: bool) -> Pool {
+    pool_of(PoolConfig::new("contoso.com"), chat_enabled)
+}
+
+fn pool_of(config: PoolConfig, chat_enabled: bool) -> Pool {
     let users =
         [user("roombot", "Room Bot", chat_enabled), user("anna.keller", "Anna Keller", true)];
     let open =
@@ -59,7 +63,7 @@ fn pool(chat_enabled: bool) -> Pool {
         members: vec![member(ANNA)],
         ..RoomSpec::new(RoomUri::parse(CLOSED).unwrap(), "Board")
     };
-    Pool::new(PoolConfig::new("contoso.com"), users, [open, closed], numbers(1))
+    Pool::new(config, users, [open, closed], numbers(1))
 }
 
 fn config(password: &str) -> SessionConfig {
@@ -336,6 +340,31 @@ fn own_posts_come_back_as_an_echo() {
     pair.run();
     assert!(pair.told("post Ok"), "{:?}", pair.told);
     assert_eq!(pair.posts, ["1 hello from the bot"]);
+}
+
+/// 16 KB of everything that hurts, posted, echoed, live and from history. Only what XML has no way
+/// to say is left out.
+#[test]
+fn hard_text_arrives_intact() {
+    let piece = "<a href=\"x\">&amp; ]]> <![CDATA[ \u{5e9}\u{5dc}\u{5d5}\u{5dd} \u{202e}\u{200f}\
+                 \u{1f468}\u{200d}\u{1f469}\u{1f3fd} e\u{301} '\t\u{7f}\u{85}\u{2028}{\\rtf1} &#0; \\";
+    let lines = format!("{piece}\n").repeat(16 * 1024 / piece.len() + 1);
+    let clean = lines.trim_end();
+    let dirty = clean.replace('\n', "\u{0}\u{1b}\u{ffff}\r\n");
+    assert!(clean.len() >= 16 * 1024);
+    let config = PoolConfig { message_bytes_max: 64 << 10, ..PoolConfig::new("contoso.com") };
+    let mut pair = Pair::with(pool_of(config, true), "Sommer!2013", 999);
+    pair.join(None);
+    pair.pass(2 * SECOND);
+    pair.session.post(ROOM, &dirty, pair.now);
+    pair.run();
+    pair.post(&dirty);
+    pair.reconnect(None);
+    assert!(!pair.told("odd"), "{:?}", pair.told);
+    assert_eq!(pair.posts.len(), 4, "{:?}", pair.told);
+    for (post, id) in pair.posts.iter().zip([1, 2, 1, 2]) {
+        assert!(*post == format!("{id} {clean}"), "{post:.200?}");
+    }
 }
 
 /// Whatever breaks once or for long: all posts arrive once, in order.

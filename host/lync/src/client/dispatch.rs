@@ -92,9 +92,9 @@ impl Session {
             _ => return self.on_final(purpose, status, response, now),
         }
         self.link.send(request.clone(), now);
-        let deadline = now.instant + REQUEST_TIMEOUT;
+        let (sent, deadline) = (now.instant, now.instant + REQUEST_TIMEOUT);
         let challenged = challenged + 1;
-        self.transactions.open(Transaction { purpose, request, deadline, challenged });
+        self.transactions.open(Transaction { purpose, request, sent, deadline, challenged });
     }
 
     pub(super) fn on_transaction_timeout(&mut self, transaction: Transaction, now: Now) {
@@ -103,6 +103,10 @@ impl Session {
             Purpose::Register => self.on_register_timeout(now),
             Purpose::SignOut => self.end(Ended::SignedOut),
             Purpose::Subscribe => self.provisioned(None, now),
+            // Not even a 100 from the Front End, nor anything else: this connection is dead.
+            Purpose::Invite if !self.link.heard_since(transaction.sent) => {
+                self.end(Ended::NoAnswer);
+            }
             Purpose::Invite => self.on_invite_response(call_id, None, now),
             Purpose::Update => self.on_update_response(call_id, None, now),
             Purpose::Command(envid) => self.on_info_timeout(envid, now),
@@ -130,7 +134,7 @@ impl Session {
         patience: Duration,
         now: Now,
     ) {
-        let deadline = now.instant + patience;
-        self.transactions.open(Transaction { purpose, request, deadline, challenged: 0 });
+        let (sent, deadline) = (now.instant, now.instant + patience);
+        self.transactions.open(Transaction { purpose, request, sent, deadline, challenged: 0 });
     }
 }

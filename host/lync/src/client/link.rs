@@ -24,6 +24,7 @@ pub(super) struct Link {
     via: String,
     user_agent: String,
     last_sent: Instant,
+    last_heard: Instant,
     keep_alive: Duration,
     overrun: bool,
     closed: bool,
@@ -40,6 +41,7 @@ impl Link {
             via: format!("SIP/2.0/{} {}", config.transport.via(), config.local),
             user_agent: config.user_agent.clone(),
             last_sent: now.instant,
+            last_heard: now.instant,
             keep_alive: KEEP_ALIVE_DEFAULT,
             overrun: false,
             closed: false,
@@ -164,6 +166,15 @@ impl Link {
             }
         }
         result
+    }
+
+    pub(super) fn note_heard(&mut self, now: Now) {
+        self.last_heard = now.instant;
+    }
+
+    /// Whether anything came over the connection after this.
+    pub(super) fn heard_since(&self, at: Instant) -> bool {
+        self.last_heard > at
     }
 
     pub(super) fn set_keep_alive(&mut self, every: Duration) {

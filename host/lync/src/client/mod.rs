@@ -108,6 +108,7 @@ impl Session {
         if self.link.is_closed() {
             return Ok(());
         }
+        self.link.note_heard(now);
         self.framer.push(bytes).map_err(|error| self.broken(error))?;
         while !self.link.is_closed()
             && let Some(frame) = self.framer.next().map_err(|error| self.broken(error))?

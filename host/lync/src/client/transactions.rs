@@ -24,6 +24,7 @@ pub(super) struct Transaction {
     pub(super) purpose: Purpose,
     /// As sent, signature excluded: a 401 makes it go again.
     pub(super) request: Message,
+    pub(super) sent: Instant,
     pub(super) deadline: Instant,
     /// How often it was answered 401.
     pub(super) challenged: u32,

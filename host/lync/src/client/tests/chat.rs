@@ -63,10 +63,16 @@ fn a_refused_call_is_repeated_with_growing_pauses() {
     }
     assert!((4.0..=6.0).contains(&pauses[0]), "{pauses:?}");
     assert!((240.0..=360.0).contains(&pauses[7]), "{pauses:?}");
-    // No answer at all counts as a refusal.
-    pair.expect(Method::INVITE);
-    pair.pass(32 * SECOND);
+    // A Front End that is there and a chat server that is not: as good as a refusal.
+    let invite = pair.expect(Method::INVITE);
+    pair.pass(SECOND);
+    pair.reply(&invite, 100);
+    pair.pass(31 * SECOND);
     assert!(pair.told()[0].starts_with("unavailable 0, "));
+    // Nothing at all: it is the connection.
+    pair.pass(360 * SECOND);
+    pair.expect(Method::INVITE);
+    assert_eq!(pair.ended(), &Ended::NoAnswer);
 }
 
 #[test]

@@ -63,6 +63,12 @@ impl Rooms {
         known.present = present;
     }
 
+    /// Notes what a room is called and is for by now.
+    pub fn changed(&self, room: Room) {
+        let id = room.id.clone();
+        self.change(&id, |known| known.room = room);
+    }
+
     /// Notes a room from the database, before it is joined.
     pub fn remembered(&self, room: Room, uri: &str, members: Option<Vec<Member>>) {
         self.joined(room.clone(), uri, None);

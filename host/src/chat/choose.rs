@@ -10,6 +10,8 @@ use crate::{config::RoomChoice, rooms::ROOMS_MAX};
 pub(super) struct Chooser {
     choices: Vec<RoomChoice>,
     asked: BTreeSet<String>,
+    /// Patterns that fitted a room, by their place among the choices.
+    fitted: BTreeSet<usize>,
 }
 
 /// Something to ask the server for.
@@ -27,7 +29,7 @@ impl Chooser {
     pub(super) fn new(choices: &[RoomChoice]) -> Self {
         let choices =
             if choices.is_empty() { vec![RoomChoice::Member(true)] } else { choices.to_vec() };
-        Self { choices, asked: BTreeSet::new() }
+        Self { choices, asked: BTreeSet::new(), fitted: BTreeSet::new() }
     }
 
     /// What to ask when the chat service is there.
@@ -55,7 +57,8 @@ impl Chooser {
         let mut wanted = Vec::new();
         for room in rooms.iter().filter(|room| room.disabled != Some(true)) {
             let fits = match query {
-                RoomsQuery::Mine => true,
+                // It is asked too when a room has changed, whatever the choice is.
+                RoomsQuery::Mine => self.wants_mine(),
                 RoomsQuery::Search(_) => self.fits(room.name.as_deref().unwrap_or_default()),
             };
             let uri = room.uri.to_string();
@@ -66,9 +69,13 @@ impl Chooser {
         wanted
     }
 
-    /// Name patterns that no joined room fits: worth a word to the administrator.
-    pub(super) fn names_wanted(&self) -> bool {
-        self.choices.iter().any(|choice| matches!(choice, RoomChoice::Name(_)))
+    /// Whether a name pattern among the choices was searched for by these words and fitted no room
+    /// so far: worth a word to the administrator.
+    pub(super) fn is_missed(&self, words: &str) -> bool {
+        self.choices.iter().enumerate().any(|(place, choice)| {
+            matches!(choice, RoomChoice::Name(pattern) if pattern.longest_piece() == words)
+                && !self.fitted.contains(&place)
+        })
     }
 
     /// Whether the room was named by the administrator, rather than found.
@@ -78,10 +85,18 @@ impl Chooser {
         )
     }
 
-    fn fits(&self, name: &str) -> bool {
-        self.choices
-            .iter()
-            .any(|choice| matches!(choice, RoomChoice::Name(pattern) if pattern.fits(name)))
+    fn wants_mine(&self) -> bool {
+        self.choices.iter().any(|choice| matches!(choice, RoomChoice::Member(true)))
+    }
+
+    fn fits(&mut self, name: &str) -> bool {
+        let choices = self.choices.iter().enumerate();
+        let fitting = choices.filter(
+            |(_, choice)| matches!(choice, RoomChoice::Name(pattern) if pattern.fits(name)),
+        );
+        let fitting: Vec<usize> = fitting.map(|(place, _)| place).collect();
+        self.fitted.extend(&fitting);
+        !fitting.is_empty()
     }
 }
 
@@ -114,7 +129,24 @@ mod tests {
             info("ma-chan://c.example/3", "Devops"),
         ];
         let query = RoomsQuery::Search("ops".to_owned());
+        assert!(chooser.is_missed("ops"));
         assert_eq!(chooser.found(&query, &rooms), ["ma-chan://c.example/2"]);
         assert!(chooser.found(&query, &rooms).is_empty());
+        // Asked again after a loss of the dialog: nothing new, and nothing missing.
+        assert!(!chooser.is_missed("ops") && !chooser.is_missed("other words"));
+    }
+
+    /// The account's rooms are looked up too when some room has changed.
+    #[test]
+    fn rooms_of_ours_are_joined_only_if_they_are_chosen() {
+        let uri = "ma-chan://c.example/1";
+        let rooms = [info(uri, "Ops"), info("ma-chan://c.example/2", "Board")];
+        let mut chooser = Chooser::new(&[RoomChoice::Uri(uri.to_owned())]);
+        chooser.begin();
+        assert!(chooser.found(&RoomsQuery::Mine, &rooms).is_empty());
+        let mut chooser = Chooser::new(&[RoomChoice::Member(false)]);
+        assert!(chooser.found(&RoomsQuery::Mine, &rooms).is_empty());
+        let mut chooser = Chooser::new(&[RoomChoice::Member(true)]);
+        assert_eq!(chooser.found(&RoomsQuery::Mine, &rooms).len(), 2);
     }
 }

@@ -1,10 +1,10 @@
 //! One connection: bytes, timers and orders in; bytes and events out.
 
-use std::{collections::VecDeque, pin::Pin, time::Duration};
+use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
 
 use anyhow::Result;
+use bridge::message::Message;
 use bytes::Bytes;
-use futures_util::{StreamExt, stream::FuturesUnordered};
 use lync::client::{Ended, Output, Receipt, Session};
 use tokio::{
     io::{AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -26,17 +26,21 @@ const COMMITS_MAX: usize = 512;
 /// Time for the socket to take what is written.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A post on its way into the database; gives its receipt back, or why it cannot be kept.
-type Commit = Pin<Box<dyn Future<Output = Result<Receipt>> + Send>>;
+/// Posts on their way into the database; gives their receipts back, or why they cannot be kept.
+type Commit = Pin<Box<dyn Future<Output = Result<Vec<Receipt>>> + Send>>;
 
 /// One connection's worth of state.
 pub(super) struct Driver<'c> {
     pub(super) chat: &'c Chat,
     pub(super) session: Session,
     pub(super) chooser: Chooser,
-    pub(super) commits: FuturesUnordered<Commit>,
+    /// Posts to commit next, in order: message, number, receipt.
+    pub(super) fresh: Vec<(Message, Option<u64>, Receipt)>,
+    commit: Option<Commit>,
     /// Whether we got as far as being signed in.
     pub(super) worked: bool,
+    /// Whether the chat service answers.
+    pub(super) ready: bool,
     stream: Option<Box<dyn super::connect::Stream>>,
     unsent: VecDeque<Bytes>,
     redirect: Option<HostPort>,
@@ -50,8 +54,10 @@ impl<'c> Driver<'c> {
             chat,
             session,
             chooser: Chooser::new(&chat.config.rooms),
-            commits: FuturesUnordered::new(),
+            fresh: Vec::new(),
+            commit: None,
             worked: false,
+            ready: false,
             stream: Some(connection.stream),
             unsent: VecDeque::new(),
             redirect: None,
@@ -78,9 +84,10 @@ impl<'c> Driver<'c> {
                 let _ = timeout(WRITE_TIMEOUT, writer.shutdown()).await;
                 return close;
             }
+            self.begin_commit();
             let deadline = self.session.deadline().map(|(at, _)| clock::timer(at));
             tokio::select! {
-                read = reader.read(&mut buffer), if self.commits.len() < COMMITS_MAX => match read {
+                read = reader.read(&mut buffer), if self.fresh.len() < COMMITS_MAX => match read {
                     Ok(count) => match buffer.get(..count).filter(|bytes| !bytes.is_empty()) {
                         // What is wrong with it comes out as the session's end.
                         Some(bytes) => { let _ = self.session.receive(bytes, clock::now()); }
@@ -88,19 +95,47 @@ impl<'c> Driver<'c> {
                     },
                     Err(error) => return self.broken(format!("reading from the pool: {error}")),
                 },
-                Some(committed) = self.commits.next() => match committed {
-                    Ok(receipt) => self.session.confirm(receipt, clock::now()),
-                    // Not confirmed: the pool keeps it, and history has it when we are back.
-                    Err(error) => return self.broken(format!("a message cannot be kept: {error:#}")),
+                committed = finished(&mut self.commit) => {
+                    self.commit = None;
+                    match committed {
+                        Ok(receipts) => for receipt in receipts {
+                            self.session.confirm(receipt, clock::now());
+                        },
+                        // Not confirmed: the pool keeps it, and history has it when we are back.
+                        Err(error) => {
+                            return self.broken(format!("a message cannot be kept: {error:#}"));
+                        }
+                    }
                 },
                 () = sleep_until(deadline) => self.session.handle_timeout(clock::now()),
-                Some(order) = orders.recv() => self.obey(order),
+                Some(order) = orders.recv() => self.obey(order).await,
                 () = stop_asked(stop.clone()), if !stopping => {
                     stopping = true;
                     self.session.sign_out(clock::now());
                 }
             }
         }
+    }
+
+    /// Commits what has come meanwhile, all of it or nothing, and one batch after the other: of two
+    /// posts the later one is never kept without the earlier, or nobody would ask for that again.
+    fn begin_commit(&mut self) {
+        if self.commit.is_some() || self.fresh.is_empty() {
+            return;
+        }
+        let mut messages = Vec::with_capacity(self.fresh.len());
+        let mut receipts = Vec::with_capacity(self.fresh.len());
+        for (message, number, receipt) in self.fresh.drain(..) {
+            messages.push((message, number));
+            receipts.push(receipt);
+        }
+        let database = self.chat.database.clone();
+        let committed = Arc::clone(&self.chat.committed);
+        self.commit = Some(Box::pin(async move {
+            database.commit_messages(messages).await?;
+            committed.notify_one();
+            Ok(receipts)
+        }));
     }
 
     async fn drain(&mut self) {
@@ -144,12 +179,17 @@ impl<'c> Driver<'c> {
         Close::Broken { what: what.into(), worked: self.worked }
     }
 
-    fn obey(&mut self, order: Order) {
+    async fn obey(&mut self, order: Order) {
         match order {
-            Order::RefreshMembers if !self.chat.config.chat.assumed.members_command => {}
             Order::RefreshMembers => {
-                for known in self.chat.rooms.all().iter().filter(|known| known.joined) {
-                    self.session.members(&known.uri, clock::now());
+                // There may be new rooms for us: how a real pool tells so is not known.
+                if self.ready {
+                    self.ask().await;
+                }
+                if self.chat.config.chat.assumed.members_command {
+                    for known in self.chat.rooms.all().iter().filter(|known| known.joined) {
+                        self.session.members(&known.uri, clock::now());
+                    }
                 }
             }
         }
@@ -159,6 +199,14 @@ impl<'c> Driver<'c> {
     pub(super) fn refuse(&self, room: &str, why: &str) {
         warn!(room, "{why}");
         self.chat.state.refused(room, why);
+    }
+}
+
+/// Resolves when the commit is through; never if there is none.
+async fn finished(commit: &mut Option<Commit>) -> Result<Vec<Receipt>> {
+    match commit {
+        Some(commit) => commit.await,
+        None => std::future::pending().await,
     }
 }
 

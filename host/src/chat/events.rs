@@ -1,16 +1,16 @@
 //! What the session tells, and what follows from it.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
-use bridge::message::Address;
+use bridge::message::{Address, RoomId};
 use lync::{
-    client::{Event, Loss, Post, Receipt, RoomRequest, RoomsQuery, Unavailable},
+    client::{Event, KNOWN_MAX, Loss, Post, Receipt, RoomRequest, RoomsQuery, Unavailable},
     xccos::{Participant, Rights, RoomInfo, RoomUri},
 };
 use tracing::{debug, error, info, warn};
 
 use super::{choose::Ask, drive::Driver, translate};
-use crate::{clock, state::ChatState};
+use crate::{clock, database::Error, state::ChatState};
 
 impl Driver<'_> {
     pub(super) async fn on_event(&mut self, event: Event) {
@@ -27,12 +27,17 @@ impl Driver<'_> {
             Event::Provisioned(provisioned) => debug!(?provisioned.enabled, "chat: provisioned"),
             Event::ChatReady(info) => {
                 info!(limit = info.search_limit, "chat: the chat service answers");
+                self.ready = true;
                 self.ask().await;
             }
             Event::ChatUnavailable { reason, retry_in } => {
-                self.unavailable(&reason, retry_in.as_secs())
+                self.ready = false;
+                self.unavailable(&reason, retry_in.as_secs());
             }
-            Event::DialogLost(loss) => self.lost(loss),
+            Event::DialogLost(loss) => {
+                self.ready = false;
+                self.lost(loss);
+            }
             Event::Rooms { query, result } => match result {
                 Ok(rooms) => self.found(&query, &rooms).await,
                 Err(error) => error!("chat: looking for rooms: {error}"),
@@ -79,7 +84,7 @@ impl Driver<'_> {
         }
     }
 
-    async fn ask(&mut self) {
+    pub(super) async fn ask(&mut self) {
         for ask in self.chooser.begin() {
             match ask {
                 Ask::Join(uri) => self.join(vec![uri]).await,
@@ -90,30 +95,57 @@ impl Driver<'_> {
     }
 
     async fn found(&mut self, query: &RoomsQuery, rooms: &[RoomInfo]) {
+        self.renew(rooms).await;
         let wanted = self.chooser.found(query, rooms);
-        if wanted.is_empty()
-            && matches!(query, RoomsQuery::Search(_))
-            && self.chooser.names_wanted()
+        if let RoomsQuery::Search(words) = query
+            && self.chooser.is_missed(words)
         {
             self.refuse(
                 &format!("{query:?}"),
-                "no further room has a name that fits: check `name` under [[rooms]], and that the account may see the room",
+                "no room has a name that fits: check `name` under [[rooms]], and that the account may see the room",
             );
         }
         self.join(wanted).await;
     }
 
+    /// Takes over what has changed of rooms already known.
+    async fn renew(&mut self, rooms: &[RoomInfo]) {
+        for info in rooms {
+            let id = translate::room_id(info.uri.key());
+            let Some((known, _)) = self.chat.rooms.snapshot(&id) else { continue };
+            let room = translate::changed(&known, info);
+            if room == known {
+                continue;
+            }
+            if let Err(error) = self.chat.database.save_room(&room, info.uri.as_str()).await {
+                error!("chat: {error}");
+            }
+            self.chat.rooms.lists(|lists| lists.name_room(&info.uri, &room.name));
+            self.chat.rooms.changed(room);
+        }
+    }
+
     async fn join(&mut self, uris: Vec<String>) {
         let mut requests = Vec::with_capacity(uris.len());
         for uri in uris {
-            match self.chat.database.cursor(&translate::room_id(&uri)).await {
-                Ok(last_id) => requests.push(RoomRequest { uri, last_id, known: Vec::new() }),
+            match self.place(&translate::room_id(&uri)).await {
+                Ok((last_id, known)) => requests.push(RoomRequest { uri, last_id, known }),
                 Err(error) => error!("chat: {error}; a room is left out until the next connection"),
             }
         }
         if !requests.is_empty() {
             self.session.join(requests, clock::now());
         }
+    }
+
+    /// How far a room was read: the highest number, or where there are none the last posts.
+    async fn place(&mut self, room: &RoomId) -> Result<(Option<u64>, Vec<String>), Error> {
+        let last_id = self.chat.database.cursor(room).await?;
+        let known = match last_id {
+            Some(_) => Vec::new(),
+            None => self.chat.database.last_posts(room, KNOWN_MAX).await?,
+        };
+        Ok((last_id, known))
     }
 
     async fn joined(&mut self, info: &RoomInfo, participants: &[Participant], own: Option<Rights>) {
@@ -156,14 +188,7 @@ impl Driver<'_> {
         let room_name = |uri: &str| rooms.name_of(uri);
         let message = translate::message(post, &rooms.names(&room), &room_name, clock::unix_ms());
         self.observe(&post.room, &post.author, Some(&message.author.name), None);
-        let database = self.chat.database.clone();
-        let committed = Arc::clone(&self.chat.committed);
-        let id = post.id;
-        self.commits.push(Box::pin(async move {
-            database.commit_message(message, id).await?;
-            committed.notify_one();
-            Ok(receipt)
-        }));
+        self.fresh.push((message, post.id, receipt));
     }
 
     async fn gap(&mut self, room: &str, from: u64, to: Option<u64>) {

@@ -35,6 +35,23 @@ pub fn room(info: &RoomInfo, own: Option<Rights>) -> Room {
     }
 }
 
+/// A room already known, with what a list of rooms says about it now. Lists tell less than joining:
+/// what they leave out stays as it was.
+#[must_use]
+pub fn changed(known: &Room, info: &RoomInfo) -> Room {
+    let text =
+        |told: &Option<String>, before: &str| told.clone().unwrap_or_else(|| before.to_owned());
+    let told = room(info, None);
+    Room {
+        id: known.id.clone(),
+        name: text(&info.name, &known.name),
+        description: text(&info.description, &known.description),
+        topic: text(&info.topic, &known.topic),
+        kind: if info.behavior.is_some() { told.kind } else { known.kind },
+        privacy: if info.privacy().is_some() { told.privacy } else { known.privacy },
+    }
+}
+
 /// A post; `people` are those of its room, for mentions and for the author's name; `room_name`
 /// tells what a room is called that the post links to.
 #[must_use]
@@ -110,7 +127,25 @@ fn part(part: content::Part, room_name: &dyn Fn(&str) -> Option<String>) -> Part
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+    use lync::xccos::RoomUri;
+
     use super::*;
+
+    #[test]
+    fn a_list_changes_what_it_tells_and_nothing_else() {
+        let uri = RoomUri::parse("ma-chan://c.example/1").unwrap();
+        let mut info = RoomInfo::new(uri);
+        info.name = Some("Ops".to_owned());
+        info.topic = Some("rain".to_owned());
+        info.behavior = Some("AUDITORIUM".to_owned());
+        info.visibility = Some("SCOPE".to_owned());
+        let known = room(&info, None);
+        info.name = Some("Ops Desk".to_owned());
+        (info.topic, info.behavior, info.visibility) = (None, None, None);
+        let now = changed(&known, &info);
+        assert_eq!(now, Room { name: "Ops Desk".to_owned(), ..known });
+    }
 
     #[test]
     fn names_are_made_of_addresses() {

@@ -5,7 +5,7 @@ use bridge::{
     message::{Message, RoomId},
     room::Room,
 };
-use sqlx::{QueryBuilder, Sqlite};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::{
     Database, Error, Received,
@@ -106,8 +106,24 @@ impl Database {
             .await
     }
 
-    /// Commits a message, once for each room and post, and moves the room's cursor to its number.
-    /// When this returns it is on disk.
+    /// The posts of the last messages of a room as they were named, oldest first.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn last_posts(&self, room: &RoomId, most: usize) -> Result<Vec<String>, Error> {
+        let mut posts: Vec<String> = sqlx::query_scalar(
+            "SELECT post FROM messages WHERE room = $1 ORDER BY sent_ms DESC, received_ms DESC LIMIT $2",
+        )
+        .bind(room.as_str())
+        .bind(i64::try_from(most).unwrap_or(i64::MAX))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(|error| self.failed(&error))?;
+        posts.reverse();
+        Ok(posts)
+    }
+
+    /// [`Database::commit_messages`] with one message.
     ///
     /// # Errors
     /// [`Error`]: the message is not kept, and must not be confirmed.
@@ -116,41 +132,35 @@ impl Database {
         message: Message,
         number: Option<u64>,
     ) -> Result<Received, Error> {
+        let received = self.commit_messages(vec![(message, number)]).await?;
+        Ok(received.first().copied().unwrap_or(Received::Duplicate))
+    }
+
+    /// Commits messages in their order, each once for its room and post, and moves the rooms'
+    /// cursors to their numbers. When this returns all are on disk.
+    ///
+    /// # Errors
+    /// [`Error`]: none of the messages is kept, and none must be confirmed.
+    pub async fn commit_messages(
+        &self,
+        messages: Vec<(Message, Option<u64>)>,
+    ) -> Result<Vec<Received>, Error> {
         let encode = |error: serde_json::Error| Error::row(&self.path, &error.to_string());
-        let kind = serde_json::to_string(&message.kind).map_err(encode)?;
-        let parts = serde_json::to_string(&message.parts).map_err(encode)?;
-        let number = number.and_then(|number| i64::try_from(number).ok());
+        let mut rows = Vec::with_capacity(messages.len());
+        for (message, number) in messages {
+            let kind = serde_json::to_string(&message.kind).map_err(encode)?;
+            let parts = serde_json::to_string(&message.parts).map_err(encode)?;
+            let number = number.and_then(|number| i64::try_from(number).ok());
+            rows.push(NewMessage { message, kind, parts, number });
+        }
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
-                    let added = sqlx::query(
-                        "INSERT INTO messages (id, room, post, author, author_name, sent_ms, received_ms, kind, parts, late) \
-                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
-                    )
-                    .bind(message.id().as_str())
-                    .bind(message.room.as_str())
-                    .bind(message.post.as_str())
-                    .bind(message.author.address.as_str())
-                    .bind(&message.author.name)
-                    .bind(message.sent_ms)
-                    .bind(message.received_ms)
-                    .bind(kind)
-                    .bind(parts)
-                    .bind(i64::from(message.late))
-                    .execute(&mut *connection)
-                    .await?
-                    .rows_affected();
-                    if let Some(number) = number {
-                        sqlx::query(
-                            "INSERT INTO cursors (room, last_id) VALUES ($1, $2) ON CONFLICT (room) \
-                             DO UPDATE SET last_id = excluded.last_id WHERE cursors.last_id < excluded.last_id",
-                        )
-                        .bind(message.room.as_str())
-                        .bind(number)
-                        .execute(connection)
-                        .await?;
+                    let mut received = Vec::with_capacity(rows.len());
+                    for row in rows {
+                        received.push(row.insert(connection).await?);
                     }
-                    Ok(if added == 0 { Received::Duplicate } else { Received::New })
+                    Ok(received)
                 })
             })
             .await
@@ -241,6 +251,48 @@ impl Database {
             .map(rows::message)
             .collect::<Result<_, _>>()
             .map_err(|error| self.failed(&error))
+    }
+}
+
+/// A message with what must be encoded of it.
+struct NewMessage {
+    message: Message,
+    kind: String,
+    parts: String,
+    number: Option<i64>,
+}
+
+impl NewMessage {
+    async fn insert(self, connection: &mut SqliteConnection) -> Result<Received, sqlx::Error> {
+        let Self { message, kind, parts, number } = self;
+        let added = sqlx::query(
+            "INSERT INTO messages (id, room, post, author, author_name, sent_ms, received_ms, kind, parts, late) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
+        )
+        .bind(message.id().as_str())
+        .bind(message.room.as_str())
+        .bind(message.post.as_str())
+        .bind(message.author.address.as_str())
+        .bind(&message.author.name)
+        .bind(message.sent_ms)
+        .bind(message.received_ms)
+        .bind(kind)
+        .bind(parts)
+        .bind(i64::from(message.late))
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+        if let Some(number) = number {
+            sqlx::query(
+                "INSERT INTO cursors (room, last_id) VALUES ($1, $2) ON CONFLICT (room) \
+                 DO UPDATE SET last_id = excluded.last_id WHERE cursors.last_id < excluded.last_id",
+            )
+            .bind(message.room.as_str())
+            .bind(number)
+            .execute(connection)
+            .await?;
+        }
+        Ok(if added == 0 { Received::Duplicate } else { Received::New })
     }
 }
 

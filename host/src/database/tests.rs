@@ -103,6 +103,30 @@ async fn a_message_is_kept_once_and_survives_a_crash() {
     assert_eq!(database.rooms().await.unwrap(), [(room(), "ma-chan://C/1".to_owned(), None)]);
 }
 
+/// A cursor never moves past a message that is not kept.
+#[tokio::test]
+async fn messages_committed_together_are_all_kept_or_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(&directory).await;
+    let trigger = "CREATE TRIGGER full BEFORE INSERT ON messages WHEN NEW.post = '2' \
+                   BEGIN SELECT RAISE(ABORT, 'full'); END";
+    let set = |sql: &'static str| {
+        let run = database.writer.run(move |connection| {
+            Box::pin(async move { sqlx::query(sql).execute(connection).await.map(|_| ()) })
+        });
+        async move { run.await.unwrap() }
+    };
+    set(trigger).await;
+    let all = || (1..=3).map(|number| (message(number), Some(number))).collect();
+    assert!(database.commit_messages(all()).await.is_err());
+    assert_eq!(database.cursor(&room().id).await.unwrap(), None);
+    assert_eq!(database.next_unplanned(&[room().id], 10).await.unwrap(), []);
+    set("DROP TRIGGER full").await;
+    assert_eq!(database.commit_messages(all()).await.unwrap(), [Received::New; 3]);
+    assert_eq!(database.cursor(&room().id).await.unwrap(), Some(3));
+    assert_eq!(database.last_posts(&room().id, 2).await.unwrap(), ["2", "3"]);
+}
+
 #[tokio::test]
 async fn a_thousand_at_once_are_all_kept() {
     let directory = tempfile::tempdir().unwrap();

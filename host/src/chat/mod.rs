@@ -32,6 +32,9 @@ use crate::{
 
 /// Waits between connections, in seconds; the last one repeats. ±20 % (dossier section 7).
 const RECONNECT_S: [u64; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 300];
+/// A connection that lasted this long was a good one: the waits begin anew. Two hosts with one
+/// endpoint, say, sign each other out as soon as they are in.
+const STEADY: Duration = Duration::from_secs(60);
 /// Redirects followed in a row.
 const REDIRECTS_MAX: usize = 5;
 /// Orders waiting for the session.
@@ -102,10 +105,9 @@ impl Chat {
         let mut redirects = 0;
         let mut failures = 0;
         loop {
-            let close = tokio::select! {
-                close = self.attempt(&mut servers, &mut orders, stop.clone()) => close,
-                _ = stop_asked(stop.clone()), if servers.is_empty() => Close::Stopped,
-            };
+            let began = clock::now().instant;
+            let close = self.attempt(&mut servers, &mut orders, stop.clone()).await;
+            let steady = clock::now().instant.duration_since(began) >= STEADY;
             self.rooms.lost();
             let (worked, patient) = match &close {
                 Close::Stopped => return,
@@ -120,7 +122,7 @@ impl Chat {
                 Close::Broken { worked, .. } => (*worked, false),
             };
             redirects = 0;
-            failures = if worked { 0 } else { failures + 1 };
+            failures = if worked && steady { 0 } else { failures + 1 };
             let wait = if patient { reconnect_wait(usize::MAX) } else { reconnect_wait(failures) };
             self.report(&close, wait);
             if servers.is_empty() || worked || patient {
@@ -136,7 +138,7 @@ impl Chat {
         }
     }
 
-    /// One connection, from finding a server to its end.
+    /// One connection, from finding a server to its end. Asked to stop, it signs out.
     async fn attempt(
         &self,
         servers: &mut VecDeque<HostPort>,
@@ -144,20 +146,23 @@ impl Chat {
         stop: watch::Receiver<bool>,
     ) -> Close {
         self.state.chat(ChatState::Connecting);
-        let broken = |what: String| Close::Broken { what, worked: false };
-        if servers.is_empty() {
-            match connect::candidates(&self.config.chat).await {
-                Ok(found) => servers.extend(found),
-                Err(error) => return broken(error.to_string()),
-            }
-        }
-        let Some(server) = servers.pop_front() else {
-            return broken("no server to try".to_owned());
+        let connected = tokio::select! {
+            connected = self.connect(servers) => connected,
+            () = stop_asked(stop.clone()) => return Close::Stopped,
         };
-        match connect::connect(&server, self.config.chat.transport, &self.tls).await {
+        match connected {
             Ok(connection) => Driver::new(self, connection).drive(orders, stop).await,
-            Err(error) => broken(error.to_string()),
+            Err(what) => Close::Broken { what, worked: false },
         }
+    }
+
+    async fn connect(&self, servers: &mut VecDeque<HostPort>) -> Result<Connection, String> {
+        let text = |error: connect::ConnectError| error.to_string();
+        if servers.is_empty() {
+            servers.extend(connect::candidates(&self.config.chat).await.map_err(text)?);
+        }
+        let server = servers.pop_front().ok_or("no server to try")?;
+        connect::connect(&server, self.config.chat.transport, &self.tls).await.map_err(text)
     }
 
     fn report(&self, close: &Close, wait: Duration) {
@@ -251,4 +256,86 @@ pub fn remedy(why: &Ended, config: &Config) -> String {
         _ => return format!("{server}: {why}"),
     };
     format!("{server}: {why}: {advice}")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+    use std::path::Path;
+
+    use lync::{
+        members::{Principal, PrincipalKind, Roles},
+        server::{Pool, PoolConfig, PoolEvent, RoomMember, RoomSpec, User},
+        xccos::RoomUri,
+    };
+    use tokio::{net::TcpListener, time::timeout};
+
+    use super::*;
+    use crate::embedded::PoolHandle;
+
+    const ADDRESS: &str = "sip:chat-digest@contoso.com";
+
+    fn pool() -> Pool {
+        let user = User {
+            address: ADDRESS.to_owned(),
+            login: "chat-digest".to_owned(),
+            domain: "CONTOSO".to_owned(),
+            password: "secret".into(),
+            name: "Chat digest".to_owned(),
+            chat_enabled: true,
+            groups: Vec::new(),
+        };
+        let uri = "ma-chan://contoso.com/5b1d6f0e-3c1e-4e55-9d4a-9f0f7d2f4c11";
+        let mut room = RoomSpec::new(RoomUri::parse(uri).unwrap(), "Ops Desk");
+        let kind = PrincipalKind::User;
+        room.members.push(RoomMember {
+            principal: Principal { address: ADDRESS.to_owned(), name: String::new(), kind },
+            roles: Roles { member: true, ..Roles::default() },
+        });
+        Pool::new(PoolConfig::new("contoso.com"), [user], [room], clock::OsEntropy)
+    }
+
+    fn config(server: std::net::SocketAddr) -> Config {
+        let text = config::EXAMPLE
+            .replace("lyncfe01.contoso.com:5061", &server.to_string())
+            .replace("transport = \"tls\"", "transport = \"tcp\"")
+            .replace("{ file = \"/etc/chat-digest/chat.password\" }", "\"secret\"")
+            .replace("ca_file =", "# ca_file =");
+        config::parse(&text, Path::new("c.toml")).unwrap()
+    }
+
+    /// A pool that is merely cut off goes on feeding the dialog until its timer runs out. Often:
+    /// which of two branches that are ready is taken is a matter of chance.
+    #[tokio::test]
+    async fn who_is_asked_to_stop_signs_out() {
+        for _ in 0..8 {
+            assert!(stopped_politely().await, "no BYE");
+        }
+    }
+
+    async fn stopped_politely() -> bool {
+        let handle = PoolHandle::start(pool());
+        let mut events = handle.events();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let config = config(listener.local_addr().unwrap());
+        tokio::spawn(handle.clone().listen(listener, None));
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::open(directory.path()).await.unwrap();
+        let (rooms, state) = (Arc::new(Rooms::default()), State::default());
+        let chat =
+            Chat::new(Arc::new(config), database, rooms, state, Arc::new(Notify::new())).unwrap();
+        let (stop, stopped) = watch::channel(false);
+        let (_orders, inbox) = Chat::orders();
+        let running = tokio::spawn(chat.run(inbox, stopped));
+
+        let joined = |event: &PoolEvent| matches!(event, PoolEvent::Joined { .. });
+        while !joined(&events.recv().await.unwrap()) {}
+        stop.send(true).unwrap();
+        running.await.unwrap();
+        let parted = |event: &PoolEvent| matches!(event, PoolEvent::Parted { .. });
+        let waited = timeout(Duration::from_secs(5), async {
+            while !parted(&events.recv().await.unwrap()) {}
+        });
+        waited.await.is_ok()
+    }
 }

@@ -6,6 +6,7 @@
 #
 # With rustup's targets wasm32-wasip1 and wasm32-wasip2 it uses those. Without them it makes do with
 # Debian's rustc-web, rust-web-src and wasi-libc. Installs cargo-component if it is not there.
+# CARGO_COMPONENT_BIN is the folder it is in, HOST_TARGET_DIR where the host's test is built.
 set -euo pipefail
 guest=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
@@ -50,8 +51,10 @@ exec /usr/bin/rustc "\$@"
 EOF
   printf '#!/bin/sh\nexec "%s" -flavor wasm "$@"\n' "$lld" >"$shim/bin/wasm-ld"
   chmod +x "$shim"/bin/*
+  # Alone: where it is installed, rustup's proxies often are too.
+  ln -s "$component_bin/cargo-component" "$shim/bin/cargo-component"
   local wasi="-L native=/usr/lib/wasm32-wasi -C link-self-contained=no"
-  local environment=(PATH="$shim/bin:$component_bin:/usr/bin:/bin" CARGO="$sysroot/bin/cargo"
+  local environment=(PATH="$shim/bin:/usr/bin:/bin" CARGO="$sysroot/bin/cargo"
     RUSTC_BOOTSTRAP=1 CARGO_UNSTABLE_BUILD_STD=std,panic_abort
     CARGO_TARGET_WASM32_WASIP1_LINKER="$lld" CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="$wasi"
     CARGO_TARGET_WASM32_WASIP2_LINKER="$(dirname "$lld")/wasm-component-ld"
@@ -60,7 +63,7 @@ EOF
   env -u RUSTUP_TOOLCHAIN RUSTC=/usr/bin/rustc "${environment[@]}" \
     "$sysroot/bin/cargo" build --quiet --locked --release --lib --target wasm32-wasip2
   env -u RUSTUP_TOOLCHAIN RUSTC=/usr/bin/rustc "${environment[@]}" \
-    "$component_bin/cargo-component" component build --release --lib --locked
+    "$shim/bin/cargo-component" component build --release --lib --locked
 }
 
 if [[ -d $sysroot/lib/rustlib/wasm32-wasip1 && -d $sysroot/lib/rustlib/wasm32-wasip2 ]]; then

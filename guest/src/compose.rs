@@ -12,6 +12,10 @@ use crate::{html, text};
 /// Largest HTML; at about 102 KB, some clients cut a mail, and with it what stands at its end.
 pub(crate) const HTML_BYTES_MAX: usize = 90_000;
 
+/// Largest HTML of a mail with one message only. A post of 16 KB can take that much if it is all
+/// links; cut by a client, it would still be there, but not cut by us.
+const LONE_HTML_BYTES_MAX: usize = 400_000;
+
 /// Most messages of a mail that are shown in full.
 const WHOLE_MESSAGES_MAX: usize = 250;
 
@@ -86,7 +90,9 @@ pub(crate) fn compose(edition: &Edition) -> Result<Composed, String> {
     let mut view = View::new(edition)?;
     let mut html = html::render(&view);
     for detail in DETAILS.iter().skip(1) {
-        if html.len() <= HTML_BYTES_MAX && (view.count() <= WHOLE_MESSAGES_MAX || view.shortens()) {
+        if html.len() <= view.html_bytes_max()
+            && (view.count() <= WHOLE_MESSAGES_MAX || view.shortens())
+        {
             break;
         }
         view.detail = detail;
@@ -193,6 +199,10 @@ impl<'a> View<'a> {
 
     pub(crate) fn named(&self) -> usize {
         self.sections.iter().map(Section::named).sum()
+    }
+
+    fn html_bytes_max(&self) -> usize {
+        if self.count() == 1 && !self.shortens() { LONE_HTML_BYTES_MAX } else { HTML_BYTES_MAX }
     }
 
     /// Whether not everything is shown in full for want of space.
@@ -491,6 +501,24 @@ mod tests {
             assert!(mail.html.len() <= HTML_BYTES_MAX, "{}", mail.html.len());
             assert!(!mail.html.contains("Shortened"));
         }
+    }
+
+    /// Its markup takes more than its words: whole all the same, as nothing else is in the mail.
+    #[test]
+    fn sixteen_kilobytes_of_links_arrive_whole() {
+        let link = |address: &str| {
+            Part::Hyperlink(Link { address: address.to_owned(), words: address.to_owned() })
+        };
+        let short = (0..2_000).map(|_| link("http://a"));
+        let escaped = (0..8).map(|_| link(&format!("http://a/?{}", "&".repeat(2_000))));
+        for parts in [short.collect::<Vec<_>>(), escaped.collect()] {
+            let links = parts.len();
+            let mail = mail(&edition(vec![item(Message { parts, ..message("") })]));
+            assert_eq!(mail.html.matches("<a href=").count(), links);
+            assert!(!mail.html.contains("Shortened") && !mail.text.contains("Shortened"));
+        }
+        let endless = mail(&edition(vec![item(message(&"&".repeat(1 << 20)))]));
+        assert!(endless.html.len() <= HTML_BYTES_MAX && endless.html.contains("Shortened"));
     }
 
     #[test]

@@ -1,13 +1,31 @@
 //! The first words of something, on one line.
 
-use crate::escape::is_directional;
-use crate::types::Part;
+use crate::escape::{is_directional, is_right_to_left};
+use crate::types::{Link, Part};
+
+/// Left-to-right mark: unlike the other directional characters it moves nothing but itself.
+const MARK: char = '\u{200e}';
 
 /// Puts text on one line, without what is not seen, cut at a word to at most `chars_max`.
 pub(crate) fn one_line(text: &str, chars_max: usize) -> String {
     let mut line = Line::new(chars_max);
     line.push(text);
     line.finish()
+}
+
+/// A name of a person or a room, on one line. A mark after right-to-left letters keeps them from
+/// drawing what follows, a colon and a number say, to their own side.
+pub(crate) fn name(text: &str, chars_max: usize) -> String {
+    let mut name = one_line(text, chars_max);
+    if name.contains(is_right_to_left) {
+        name.push(MARK);
+    }
+    name
+}
+
+/// The words of a link, or its address if it has none.
+pub(crate) fn link_words(link: &Link) -> &str {
+    if link.words.trim().is_empty() { &link.address } else { &link.words }
 }
 
 /// The first words of a message.
@@ -18,7 +36,7 @@ pub(crate) fn of_parts(parts: &[Part], chars_max: usize) -> String {
             Part::Text(text) | Part::Emoticon(text) => line.push(text),
             Part::LineBreak => line.push(" "),
             Part::Hyperlink(link) | Part::RoomLink(link) | Part::FileLink(link) => {
-                line.push(&link.words);
+                line.push(link_words(link));
             }
             Part::Mention(mention) => line.push(&mention.words),
         }
@@ -57,7 +75,7 @@ impl Line {
         for c in text.chars() {
             if c.is_whitespace() || c.is_control() {
                 self.space = true;
-            } else if !is_directional(c) {
+            } else if c == MARK || !is_directional(c) {
                 self.push_char(c);
             }
             if self.full {
@@ -117,6 +135,12 @@ mod tests {
         assert_eq!(one_line("deploy moved to Friday", 20), "deploy moved to…");
         assert_eq!(one_line(&"x".repeat(16_384), 10), format!("{}…", "x".repeat(9)));
         assert_eq!(one_line("äöüäöü", 4), "äöü…");
+    }
+
+    #[test]
+    fn a_link_without_words_is_its_address() {
+        let link = Link { address: "https://a.example".into(), words: " ".into() };
+        assert_eq!(of_parts(&[Part::FileLink(link)], 40), "https://a.example");
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use crate::compose::{Form, Highlight, Row, Section, View, is_alert};
 use crate::escape::{self, push, push_text};
-use crate::excerpt::{of_parts, one_line};
+use crate::excerpt::{link_words, name, of_parts, one_line};
 use crate::time;
 use crate::types::{Item, Kind, Link, Part};
 
@@ -71,8 +71,8 @@ impl<'a> Page<'_, 'a> {
         push(&mut self.out, text);
     }
 
-    fn name(&mut self, name: &str) {
-        self.text(&one_line(name, NAME_CHARS));
+    fn name(&mut self, words: &str) {
+        self.text(&name(words, NAME_CHARS));
     }
 
     fn header(&mut self) {
@@ -282,7 +282,7 @@ impl<'a> Page<'_, 'a> {
     fn headline(&mut self, item: &Item) {
         self.text(&time::clock(&item.message.sent));
         self.raw(" <b>");
-        self.text(&one_line(&item.message.author, 40));
+        self.text(&name(&item.message.author, 40));
         self.raw("</b>: ");
         match &item.message.kind {
             Kind::Story(title) if !title.trim().is_empty() => {
@@ -336,7 +336,7 @@ impl<'a> Page<'_, 'a> {
     }
 
     fn link(&mut self, link: &Link, left: &mut usize) {
-        let shown = if link.words.trim().is_empty() { &link.address } else { &link.words };
+        let shown = link_words(link);
         let shown_left = &mut left.clone();
         *left = left.saturating_sub(shown.chars().count() + link.address.chars().count());
         let left = shown_left;
@@ -350,7 +350,7 @@ impl<'a> Page<'_, 'a> {
             Some(address) => self.anchor(address, take(shown, left)),
             None => {
                 push_text(&mut self.out, take(shown, left));
-                if shown != &link.address && !link.address.is_empty() {
+                if shown != link.address && !link.address.is_empty() {
                     self.raw(" (");
                     push_text(&mut self.out, take(&link.address, left));
                     self.raw(")");
@@ -396,7 +396,7 @@ impl<'a> Page<'_, 'a> {
             self.link(reference.link, &mut 300);
             self.raw(" ");
             self.raw(MUTED);
-            self.text(&one_line(&reference.item.message.author, 40));
+            self.text(&name(&reference.item.message.author, 40));
             self.raw(", ");
             self.text(&time::clock(&reference.item.message.sent));
             self.raw("</span></li>");
@@ -440,7 +440,7 @@ pub(crate) fn coverage(view: &View<'_>) -> String {
         .take(listed)
         .map(|s| {
             let count = (view.words.messages)(s.items.len());
-            format!("{} ({count})", one_line(&s.room.name, NAME_CHARS))
+            format!("{} ({count})", name(&s.room.name, NAME_CHARS))
         })
         .collect();
     let hidden = view.sections.len() - rooms.len();
@@ -621,6 +621,18 @@ mod tests {
         assert_eq!(html.matches("<h1").count(), 1);
         assert_eq!(html.matches("role=\"presentation\"").count(), html.matches("<table").count());
         assert!(html.contains("Operations (3 messages), Build (3 messages); Tue 4 Mar 2025"));
+    }
+
+    /// Without the mark, `שלום: 12` reads `12 :שלום`.
+    #[test]
+    fn right_to_left_names_leave_our_words_alone() {
+        let mut digest = edition(vec![item(message("a")), item(message("b"))]);
+        digest.rooms = vec![room(1, "קפה"), room(2, "Build")];
+        digest.items.iter_mut().skip(1).for_each(|item| item.message.room = 2);
+        let mail = compose(&digest).unwrap().mail;
+        assert!(mail.html.contains("קפה\u{200e}</a>: 1 message"), "{}", mail.html);
+        assert!(mail.text.contains("* קפה\u{200e}: 1 message"), "{}", mail.text);
+        assert!(mail.preview.starts_with("קפה\u{200e} (1), Build (1)"), "{}", mail.preview);
     }
 
     #[test]

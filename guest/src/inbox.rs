@@ -1,7 +1,7 @@
 //! What an inbox shows of a mail: its subject and the line beside it.
 
 use crate::compose::{View, is_alert};
-use crate::excerpt::{cut_units, of_parts, one_line};
+use crate::excerpt::{cut_units, name, of_parts, one_line};
 use crate::time;
 use crate::types::{Item, Kind, Privacy, Room};
 
@@ -19,7 +19,7 @@ pub(crate) fn subject(view: &View<'_>) -> String {
     let words = view.words;
     let subject = match view.only_section() {
         Some(section) => {
-            let room = one_line(&section.room.name, ROOM_CHARS_MAX);
+            let room = name(&section.room.name, ROOM_CHARS_MAX);
             let told = telling(view).map(|(room, item)| quote(view, room, item));
             let told = told.unwrap_or_default();
             match view.count() {
@@ -48,7 +48,7 @@ pub(crate) fn preview(view: &View<'_>) -> String {
     };
     if view.only_section().is_none() {
         let rooms = view.sections.iter().take(5);
-        let counts = rooms.map(|s| format!("{} ({})", one_line(&s.room.name, 30), s.items.len()));
+        let counts = rooms.map(|s| format!("{} ({})", name(&s.room.name, 30), s.items.len()));
         add(counts.collect::<Vec<_>>().join(", "));
     }
     for section in &view.sections {
@@ -77,7 +77,7 @@ fn telling<'a>(view: &View<'a>) -> Option<(&'a Room, &'a Item)> {
 /// `Alert — Anna: "Deploy moved to Friday"`. Of a secret room no word is shown outside the mail.
 fn quote(view: &View<'_>, room: &Room, item: &Item) -> String {
     let words = view.words;
-    let author = one_line(&item.message.author, AUTHOR_CHARS_MAX);
+    let author = name(&item.message.author, AUTHOR_CHARS_MAX);
     let said = match &item.message.kind {
         _ if room.privacy == Privacy::Secret => {
             format!("{}, {}", words.new_message, time::clock(&item.message.sent))

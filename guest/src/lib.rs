@@ -14,6 +14,8 @@ mod time;
 mod words;
 
 #[cfg(test)]
+mod gallery;
+#[cfg(test)]
 mod samples;
 
 mod bindings {

@@ -5,7 +5,7 @@
 
 use crate::compose::{Form, Highlight, Row, Section, View};
 use crate::escape::{lines, link, visible};
-use crate::excerpt::{of_parts, one_line};
+use crate::excerpt::{link_words, name, of_parts, one_line};
 use crate::html::{coverage, marks, take};
 use crate::time;
 use crate::types::{Item, Kind, Part};
@@ -55,6 +55,13 @@ impl<'a> Page<'_, 'a> {
         }
     }
 
+    /// Appends a paragraph whose further lines are indented: what others wrote cannot start a line.
+    fn hanging(&mut self, first: &str, text: &str) {
+        for (at, line) in wrap(text, WIDTH - INDENT.len()).iter().enumerate() {
+            self.line(&format!("{}{line}", if at > 0 { INDENT } else { first }));
+        }
+    }
+
     fn heading(&mut self, words: &str, rule: char) {
         self.wrapped("", words);
         let width = words.chars().count().min(WIDTH);
@@ -64,7 +71,7 @@ impl<'a> Page<'_, 'a> {
     fn header(&mut self) {
         let view = self.view;
         let title = match view.only_section() {
-            Some(section) => one_line(&section.room.name, 80),
+            Some(section) => name(&section.room.name, 80),
             None => view.words.digest.to_owned(),
         };
         self.heading(&title, '=');
@@ -119,7 +126,7 @@ impl<'a> Page<'_, 'a> {
         let (sections, hidden) = self.view.shown();
         for section in sections {
             let counts = self.view.counts(section.items.len(), section.named());
-            self.wrapped("", &format!("* {}: {counts}", one_line(&section.room.name, 80)));
+            self.hanging("* ", &format!("{}: {counts}", name(&section.room.name, 80)));
         }
         self.more(hidden);
     }
@@ -156,7 +163,7 @@ impl<'a> Page<'_, 'a> {
             Row::Headlines(items) => {
                 self.blank();
                 for item in items {
-                    self.wrapped("", &headline(item));
+                    self.hanging("", &headline(item));
                 }
             }
         }
@@ -178,9 +185,9 @@ impl<'a> Page<'_, 'a> {
 
     fn author_line(&mut self, item: &Item, room: Option<&String>) {
         let mut line =
-            format!("{}, {}", one_line(&item.message.author, 80), time::clock(&item.message.sent));
+            format!("{}, {}", name(&item.message.author, 80), time::clock(&item.message.sent));
         if let Some(room) = room {
-            line = format!("{line}, {}", one_line(room, 80));
+            line = format!("{line}, {}", name(room, 80));
         }
         for mark in marks(self.view, item) {
             line = format!("{line} [{mark}]");
@@ -189,7 +196,7 @@ impl<'a> Page<'_, 'a> {
             line = format!("{line} ({})", self.view.words.from_history);
         }
         self.blank();
-        self.wrapped("", &line);
+        self.hanging("", &line);
     }
 
     fn message(&mut self, item: &Item, form: Form) {
@@ -230,10 +237,14 @@ impl<'a> Page<'_, 'a> {
         self.heading(self.view.words.links_and_files, '-');
         for reference in references {
             let (link, item) = (reference.link, reference.item);
-            let author = one_line(&item.message.author, 40);
+            let author = name(&item.message.author, 40);
             let time = time::clock(&item.message.sent);
-            self.wrapped("* ", &format!("{} ({author}, {time})", one_line(&link.words, 200)));
-            let shown = crate::escape::link(&link.address).filter(|a| *a != link.words);
+            let words = link_words(link);
+            // An address is whole or leads nowhere.
+            let chars_max = if words == link.address { 2_048 } else { 200 };
+            let said = one_line(words, chars_max);
+            self.hanging("* ", &format!("{said} ({author}, {time})"));
+            let shown = crate::escape::link(&link.address).filter(|a| *a != words);
             if let Some(address) = shown {
                 self.line(&format!("{INDENT}<{address}>"));
             }
@@ -280,10 +291,10 @@ fn body(view: &View<'_>, parts: &[Part], left: &mut usize) -> String {
                 if matches!(part, Part::FileLink(_)) {
                     out.push_str(&format!("{}: ", view.words.file));
                 }
-                let words = if to.words.trim().is_empty() { &to.address } else { &to.words };
+                let words = link_words(to);
                 out.push_str(&one_line(take(words, left), 2_048));
                 *left = left.saturating_sub(to.address.chars().count());
-                if words != &to.address {
+                if words != to.address {
                     match link(&to.address) {
                         Some(address) => addresses.push(visible(address)),
                         None => out.push_str(&format!(" ({})", one_line(&to.address, 2_048))),
@@ -323,7 +334,7 @@ fn headline(item: &Item) -> String {
         Kind::Story(title) if !title.trim().is_empty() => one_line(title, 80),
         _ => of_parts(&item.message.parts, 80),
     };
-    let author = one_line(&item.message.author, 40);
+    let author = name(&item.message.author, 40);
     format!("{} {author}: {said}", time::clock(&item.message.sent))
 }
 
@@ -333,6 +344,7 @@ pub(crate) fn wrap(line: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut current = String::new();
     let mut chars = 0;
+    let joined = |line: &str, c| joins(c) || line.ends_with(JOINER);
     for word in line.split_inclusive(' ') {
         let length = word.trim_end_matches(' ').chars().count();
         if chars > 0 && chars + length > width {
@@ -341,7 +353,7 @@ pub(crate) fn wrap(line: &str, width: usize) -> Vec<String> {
         }
         if length > width && link(word).is_none() {
             for c in word.chars() {
-                if chars >= width && !joins(c) {
+                if chars >= width && !joined(&current, c) {
                     lines.push(std::mem::take(&mut current));
                     chars = 0;
                 }
@@ -357,9 +369,12 @@ pub(crate) fn wrap(line: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// Joins the characters on its sides into one sign.
+const JOINER: char = '\u{200d}';
+
 /// Whether a character belongs to the one before it.
 fn joins(c: char) -> bool {
-    matches!(c, '\u{300}'..='\u{36f}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}' | '\u{1f3fb}'..='\u{1f3ff}')
+    matches!(c, '\u{300}'..='\u{36f}' | JOINER | '\u{fe00}'..='\u{fe0f}' | '\u{1f3fb}'..='\u{1f3ff}')
 }
 
 #[cfg(test)]
@@ -418,8 +433,22 @@ mod tests {
     }
 
     #[test]
+    fn what_goes_on_is_indented() {
+        let address = format!("https://a.example/{}", "x".repeat(60));
+        let link = Part::Hyperlink(Link { address: address.clone(), words: address.clone() });
+        let linked = Message { parts: vec![link], ..message("") };
+        let digest = edition(vec![item(linked), item(message("b"))]);
+        assert!(text(&digest).contains(&format!("\n* {address}\n  (Anna Larsen, 09:14)\n")));
+        let forged = format!("{} Ben, 09:15", "x".repeat(50));
+        let crowd = edition((0..300).map(|_| item(message(&forged))).collect());
+        let text = text(&crowd);
+        assert!(text.contains("\n  Ben, 09:15") && !text.contains("\nBen, 09:15"), "{text}");
+    }
+
+    #[test]
     fn graphemes_are_not_torn_apart() {
         assert_eq!(wrap("ab👋🏽c", 3), ["ab👋🏽", "c"]);
+        assert_eq!(wrap("ab👩\u{200d}💻c", 4), ["ab👩\u{200d}💻", "c"]);
         assert_eq!(wrap("", 10), [""]);
     }
 }

@@ -12,6 +12,7 @@ use bridge::{
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
+    chat::translate::name_of_address,
     config,
     database::DueMail,
     guest::{Directory, PlanInput, types},
@@ -46,6 +47,12 @@ fn moment(unix_ms: i64, zone: &TimeZone) -> types::Moment {
         second: small(time.second()),
         offset_minutes: i16::try_from(time.offset().seconds() / 60).unwrap_or(0),
     }
+}
+
+/// A name as the guest may see it: some directories hold an address where the name belongs.
+fn name_only(name: &str) -> String {
+    let is_address = name.contains('@') && !name.trim().contains(char::is_whitespace);
+    if is_address { name_of_address(name.trim()) } else { name.to_owned() }
 }
 
 /// The people of one call to `plan`, for looking names and attributes up.
@@ -84,7 +91,7 @@ impl Names {
 
 impl Directory for Names {
     fn name(&self, person: u32) -> Option<String> {
-        self.offer.person(person).map(|candidate| candidate.member.person.name.clone())
+        self.offer.person(person).map(|candidate| name_only(&candidate.member.person.name))
     }
 
     fn attribute(&self, person: u32, key: &str) -> Option<String> {
@@ -134,7 +141,7 @@ impl People {
 
 impl Directory for People {
     fn name(&self, person: u32) -> Option<String> {
-        self.person(person).map(|(_, name)| name.clone())
+        self.person(person).map(|(_, name)| name_only(name))
     }
 
     fn attribute(&self, person: u32, key: &str) -> Option<String> {
@@ -231,7 +238,7 @@ fn message_for(
 ) -> types::Message {
     types::Message {
         room,
-        author: message.author.name.clone(),
+        author: name_only(&message.author.name),
         author_person: id_of(&message.author.address),
         sent: moment(message.sent_ms, zone),
         kind: match &message.kind {
@@ -297,7 +304,28 @@ pub fn composition(mail: types::Mail) -> Composition {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+    use bridge::message::Person;
+
     use super::*;
+
+    #[test]
+    fn no_address_passes_for_a_name() {
+        for name in ["anna.keller@contoso.com", " sip:anna.keller@contoso.com"] {
+            let anna = Person { address: Address::new("sip:a@contoso.com"), name: name.into() };
+            let message = Message {
+                room: bridge::message::RoomId::new("ops"),
+                post: bridge::message::PostKey::new("1"),
+                author: anna,
+                sent_ms: 0,
+                received_ms: 0,
+                kind: Kind::Message,
+                parts: Vec::new(),
+                late: false,
+            };
+            assert_eq!(message_for(&message, 0, &|_| None, &TimeZone::UTC).author, "Anna Keller");
+        }
+        assert_eq!(name_only("Anna @ Work"), "Anna @ Work");
+    }
 
     #[test]
     fn moments_are_told_in_the_readers_zone() {

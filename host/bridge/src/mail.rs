@@ -107,6 +107,8 @@ pub struct Entry<'a> {
     pub sent: &'a str,
     /// Why its reader gets it.
     pub reason: &'a str,
+    /// Whether its room is secret: an inbox shows none of its words then.
+    pub secret: bool,
 }
 
 /// Composes without the guest: everything said, nothing styled. `why` tells what was wrong with
@@ -126,7 +128,7 @@ pub fn plain(entries: &[Entry<'_>], why: &str) -> Composition {
     if entries.iter().any(|entry| entry.message.kind == Kind::Alert) {
         mail.importance = Importance::High;
     }
-    if let Some(first) = entries.first() {
+    if let Some(first) = entries.first().filter(|entry| !entry.secret) {
         let words = text::one_line(&first.message.plain_text());
         mail.preview = text::clip(&words, PREVIEW_UNITS_MAX).into_owned();
     }
@@ -157,6 +159,7 @@ fn subject(entries: &[Entry<'_>], rooms: &[&str]) -> String {
         _ => format!("[{} rooms]", rooms.len()),
     };
     let words = match entries {
+        [entry] if entry.secret => "new message".to_owned(),
         [entry] => match &entry.message.kind {
             Kind::Story { title } => text::one_line(title),
             _ => text::one_line(&entry.message.plain_text()),
@@ -305,7 +308,13 @@ mod tests {
             Part::LineBreak,
             Part::Hyperlink { address: "https://a.example/".into(), words: "here".into() },
         ];
-        let entry = Entry { message: &message, room: "Build", sent: "10:04", reason: "a <reason>" };
+        let entry = Entry {
+            message: &message,
+            room: "Build",
+            sent: "10:04",
+            reason: "a <reason>",
+            secret: false,
+        };
         let mail = plain(&[entry], "trap\nunreachable");
         assert_eq!(mail.clone().check().unwrap(), mail);
         assert_eq!(mail.importance, Importance::High);
@@ -326,17 +335,26 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_room_tells_nothing_to_an_inbox() {
+        let message = message("bob", 1);
+        let entry = Entry { message: &message, room: "Board", sent: "", reason: "", secret: true };
+        let mail = plain(&[entry], "x");
+        assert_eq!((&*mail.subject, &*mail.preview), ("[Board] new message", ""));
+        assert!(mail.text.contains("main is red"));
+    }
+
+    #[test]
     fn the_plain_one_is_always_acceptable() {
         let mut message = message("bob", 1);
         message.parts = vec![Part::Text("<\u{7}".repeat(10_000))];
-        let entry = Entry { message: &message, room: "\n", sent: "", reason: "" };
+        let entry = Entry { message: &message, room: "\n", sent: "", reason: "", secret: false };
         for count in [1, 2, 500] {
             let mail = plain(&vec![entry; count], "");
             assert_eq!(mail.clone().check().unwrap(), mail);
             assert_eq!(mail.text.contains("more messages did not fit"), count == 500);
         }
         message.parts.clear();
-        let entry = Entry { message: &message, room: "", sent: "", reason: "" };
+        let entry = Entry { message: &message, room: "", sent: "", reason: "", secret: false };
         assert!(plain(&[entry], "x").check().is_ok());
         assert!(plain(&[], "x").check().is_ok());
     }

@@ -124,6 +124,30 @@ fn renamed(from: &str, to: &str) -> Vec<u8> {
     bytes
 }
 
+/// What is declared on a line of its own in the contract, and has no words above it.
+fn undocumented(wit: &str) -> Vec<&str> {
+    let lines: Vec<_> = wit.lines().map(str::trim).collect();
+    let declares = |line: &str| {
+        line.starts_with(|c: char| c.is_ascii_lowercase())
+            && !["use ", "import "].iter().any(|word| line.starts_with(word))
+    };
+    let documented = lines.array_windows();
+    documented
+        .filter(|[above, line]| declares(line) && !above.starts_with("///"))
+        .map(|[_, line]| *line)
+        .collect()
+}
+
+#[test]
+fn every_item_of_the_contract_is_documented() {
+    assert_eq!(undocumented("/// A\nenum a {\nb,\n}"), ["b,"]);
+    let wit = include_str!("../../../wit/chat-digest.wit");
+    assert_eq!(undocumented(wit), [""; 0]);
+    // One item a line: none can hide behind another.
+    let inline = |line: &&str| line.contains('{') && line.contains('}') && !line.contains("use ");
+    assert_eq!(wit.lines().find(inline), None);
+}
+
 fn load_error(bytes: &[u8]) -> LoadError {
     sandbox().load(bytes, "other", None).unwrap_err()
 }

@@ -10,23 +10,27 @@ use bridge::{
     delivery::DeliveryKey,
     mail::{Composition, Entry, plain},
     message::MessageId,
+    room::Privacy,
 };
 use ews::{item::Importance, mailbox::Mailbox, mime::OutgoingMail};
 use jiff::tz::TimeZone;
 use tokio::sync::OnceCell;
 use tracing::warn;
 
-use super::document;
+use super::{document, tangle};
 use crate::{
     clock,
     config::Config,
     database::DueMail,
+    guest::CallError,
     in_service::InService,
     translate::{self, People},
 };
 
 /// Texts kept for further recipients of the same.
 const SHARED_MAX: usize = 64;
+/// How often a guest is asked that has no place for the call; each time waits for one.
+const ASKED_MAX: usize = 6;
 /// Ids in one header line.
 const COVERS_IN_LINE: usize = 400;
 
@@ -143,13 +147,28 @@ fn ask(guest: &InService, mail: &DueMail, zone: &TimeZone) -> Result<Composition
     let base = u32::from_le_bytes(clock::random());
     let people = Arc::new(People::of(mail, base, guest.attributes()));
     let edition = translate::edition(mail, &people, zone);
-    let answer = guest.guest().compose(&edition, &guest.surroundings(people));
+    let surroundings = guest.surroundings(people);
+    let answer = patiently(|| guest.guest().compose(&edition, &surroundings));
     let answer = answer.map_err(|error| error.to_string())?;
-    translate::composition(guest.heard(answer)).check().map_err(|error| error.to_string())
+    let composition =
+        translate::composition(guest.heard(answer)).check().map_err(|error| error.to_string())?;
+    tangle::check(&composition.html).map_err(|error| error.to_string())?;
+    Ok(composition)
+}
+
+/// Asks again while only a place was missing: nothing is wrong with the guest then.
+fn patiently<T>(mut ask: impl FnMut() -> Result<T, CallError>) -> Result<T, CallError> {
+    for _ in 1..ASKED_MAX {
+        match ask() {
+            Err(CallError::Busy { .. }) => {}
+            answer => return answer,
+        }
+    }
+    ask()
 }
 
 fn fallback(mail: &DueMail, zone: &TimeZone, why: &str) -> Composition {
-    let names: Vec<(String, &str)> = mail
+    let names: Vec<(String, &str, bool)> = mail
         .items
         .iter()
         .map(|item| {
@@ -157,6 +176,7 @@ fn fallback(mail: &DueMail, zone: &TimeZone, why: &str) -> Composition {
             (
                 translate::clock_time(item.message.sent_ms, zone),
                 room.map_or("a room", |room| room.name.as_str()),
+                room.is_some_and(|room| room.privacy == Privacy::Secret),
             )
         })
         .collect();
@@ -164,11 +184,12 @@ fn fallback(mail: &DueMail, zone: &TimeZone, why: &str) -> Composition {
         .items
         .iter()
         .zip(&names)
-        .map(|(item, (sent, room))| Entry {
+        .map(|(item, (sent, room, secret))| Entry {
             message: &item.message,
             room,
             sent,
             reason: &item.reason,
+            secret: *secret,
         })
         .collect();
     plain(&entries, why)
@@ -221,4 +242,34 @@ pub fn cover(message: &MessageId) -> String {
 /// If the database holds something that is no key.
 pub fn delivery_key(key: &DeliveryKey) -> Result<ews::delivery::DeliveryKey, String> {
     ews::delivery::DeliveryKey::new(key.as_str()).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::guest::{GuestId, Operation};
+
+    fn busy() -> CallError {
+        let guest = GuestId { name: "x".into(), digest: String::new() };
+        CallError::Busy { guest, operation: Operation::Compose, waited: Duration::ZERO }
+    }
+
+    #[test]
+    fn a_busy_guest_is_asked_again() {
+        let mut asked = 0;
+        let answer = patiently(|| {
+            asked += 1;
+            if asked < 3 { Err(busy()) } else { Ok(asked) }
+        });
+        assert_eq!(answer.ok(), Some(3));
+        let mut asked = 0;
+        let never = patiently(|| {
+            asked += 1;
+            Err::<(), _>(busy())
+        });
+        assert!(never.is_err());
+        assert_eq!(asked, ASKED_MAX);
+    }
 }

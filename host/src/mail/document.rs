@@ -61,7 +61,7 @@ const ATTRIBUTES: [&str; 10] =
     ["align", "aria-label", "class", "dir", "id", "lang", "role", "style", "title", "valign"];
 
 /// What inline styles may say. Nothing that loads, positions or hides.
-const STYLES: [&str; 56] = [
+const STYLES: [&str; 58] = [
     "background-color",
     "border",
     "border-bottom",
@@ -106,6 +106,7 @@ const STYLES: [&str; 56] = [
     "mso-line-height-rule",
     "mso-table-lspace",
     "mso-table-rspace",
+    "overflow-wrap",
     "padding",
     "padding-bottom",
     "padding-left",
@@ -118,6 +119,7 @@ const STYLES: [&str; 56] = [
     "white-space",
     "width",
     "word-break",
+    "word-wrap",
 ];
 
 /// Where links may lead.
@@ -132,7 +134,8 @@ static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
         .clean_content_tags(HashSet::from(["script", "style", "title"]))
         .generic_attributes(HashSet::from(ATTRIBUTES))
         .tag_attributes(HashMap::from([
-            ("a", HashSet::from(["href"])),
+            // Word finds places in a mail by `name` only.
+            ("a", HashSet::from(["href", "name"])),
             ("table", HashSet::from(tables)),
             ("td", HashSet::from(cells)),
             ("th", HashSet::from(cells)),
@@ -142,9 +145,19 @@ static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
         .filter_style_properties(HashSet::from(STYLES))
         .url_schemes(HashSet::from(SCHEMES))
         .url_relative(UrlRelative::Custom(Box::new(within)))
+        .attribute_filter(|_, attribute, value| {
+            (attribute != "style" || is_passive(value)).then_some(value.into())
+        })
         .link_rel(Some("noopener noreferrer"));
     cleaner
 });
+
+/// Whether a style says what it means. Old browsers run an `expression()`, and escapes and comments
+/// would hide one.
+fn is_passive(style: &str) -> bool {
+    let style = style.to_ascii_lowercase();
+    !["expression", "url(", "script:", "\\", "/*"].iter().any(|bad| style.contains(bad))
+}
 
 /// Relative links lead to places within the mail only.
 fn within(url: &str) -> Option<std::borrow::Cow<'_, str>> {
@@ -198,7 +211,7 @@ mod tests {
 
     #[test]
     fn what_a_mail_needs_stays() {
-        let html = "<table role=\"presentation\" width=\"640\" cellpadding=\"0\" cellspacing=\"0\" border=\"0\" align=\"center\" style=\"border-collapse:collapse;mso-table-lspace:0pt\"><tbody><tr><td style=\"padding:8px 16px;color:#24272b;\" dir=\"auto\"><h2>Ops</h2><a href=\"https://a.example/?x=1&amp;y=2\">a</a><a href=\"ma-chan://c/1\">b</a><ul><li>x</li></ul></td></tr></tbody></table>";
+        let html = "<table role=\"presentation\" width=\"640\" cellpadding=\"0\" cellspacing=\"0\" border=\"0\" align=\"center\" style=\"border-collapse:collapse;mso-table-lspace:0pt\"><tbody><tr><td style=\"padding:8px 16px;word-wrap:break-word;color:#24272b;\" dir=\"auto\"><h2><a name=\"room-1\" id=\"room-1\"></a>Ops</h2><a href=\"https://a.example/?x=1&amp;y=2\">a</a><a href=\"ma-chan://c/1\">b</a><ul><li>x</li></ul></td></tr></tbody></table>";
         let cleaned = clean(html);
         for kept in [
             "role=\"presentation\"",
@@ -211,6 +224,8 @@ mod tests {
             "ma-chan://c/1",
             "<li>x</li>",
             "mso-table-lspace",
+            "name=\"room-1\"",
+            "word-wrap:break-word",
         ] {
             assert!(cleaned.contains(kept), "{kept} is gone: {cleaned}");
         }
@@ -227,6 +242,10 @@ mod tests {
             "<p onclick=\"alert(1)\">x</p>",
             "<p style=\"background-image:url(https://x.example/p)\">x</p>",
             "<p style=\"position:fixed;display:none\">x</p>",
+            "<p style=\"width:expression(alert(1))\">x</p>",
+            "<p style=\"width:exp/**/ression(alert(1))\">x</p>",
+            "<p style=\"width:\\65xpression(alert(1))\">x</p>",
+            "<p style=\"border-color:url(https://x.example/p)\">x</p>",
             "<form action=\"https://x.example/\"><input name=p></form>",
             "<iframe src=\"https://x.example/\"></iframe>",
             "<style>@import 'https://x.example/'</style>",

@@ -6,6 +6,7 @@ pub mod compose;
 pub mod document;
 mod look;
 mod outcome;
+mod tangle;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},

@@ -132,11 +132,7 @@ fn split_scheme(item: &str, first: bool) -> (Option<&str>, &str) {
         None => (Some(item), ""),
         Some((word, rest)) if item.as_bytes().get(word.len()) != Some(&b'=') => {
             // `realm = "…"`, which nobody should write, is a parameter all the same.
-            if trim(rest).starts_with('=') && !first {
-                (None, item)
-            } else {
-                (Some(word), rest)
-            }
+            if trim(rest).starts_with('=') && !first { (None, item) } else { (Some(word), rest) }
         }
         Some(_) => (None, item),
     }

@@ -18,6 +18,7 @@ pub mod digest;
 pub mod gate;
 mod hash;
 pub mod mail;
+mod markup;
 pub mod member;
 pub mod message;
 pub mod outbox;

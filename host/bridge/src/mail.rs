@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::message::{Kind, Message, Part};
-use crate::text;
+use crate::{markup, text};
 
 /// Longest subject in UTF-16 units (ews.md 1.2); a longer one is cut.
 pub const SUBJECT_UNITS_MAX: usize = 255;
@@ -13,6 +13,10 @@ pub const PREVIEW_UNITS_MAX: usize = 200;
 
 /// Largest HTML, and largest plain text.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// Most of [`markup::effort`] that HTML may cost. The largest mail costs as much with a tag every
+/// twenty bytes, twenty deep.
+const EFFORT_MAX: usize = 1 << 20;
 
 /// How loudly a mail asks to be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -53,6 +57,9 @@ pub enum CompositionError {
     /// More than [`BODY_BYTES_MAX`].
     #[error("the guest composed {0} of {1} bytes; at most {BODY_BYTES_MAX} are allowed")]
     TooLarge(&'static str, usize),
+    /// Elements inside one another, or in one tag, such that cleaning it would take too long.
+    #[error("the guest composed HTML that is nested too deep for its length")]
+    TooNested,
 }
 
 impl Composition {
@@ -72,6 +79,9 @@ impl Composition {
         let fields = [("subject", &self.subject), ("HTML", &self.html), ("text", &self.text)];
         if let Some((name, _)) = fields.into_iter().find(|(_, field)| field.trim().is_empty()) {
             return Err(CompositionError::Empty(name));
+        }
+        if markup::effort(&self.html) > EFFORT_MAX {
+            return Err(CompositionError::TooNested);
         }
         Ok(Self {
             subject: text::clip(self.subject.trim(), SUBJECT_UNITS_MAX).into_owned(),
@@ -287,6 +297,11 @@ mod tests {
             Composition { html: html + "x", ..composed() }.check(),
             Err(CompositionError::TooLarge("HTML", BODY_BYTES_MAX + 1))
         );
+        let rows = "<tr><td><p>a message of some words</p></td></tr>".repeat(20_000);
+        let html = format!("<div><table>{rows}</table></div>");
+        assert!(Composition { html, ..composed() }.check().is_ok());
+        let html = "<div>".repeat(10_000);
+        assert_eq!(Composition { html, ..composed() }.check(), Err(CompositionError::TooNested));
     }
 
     #[test]

@@ -60,10 +60,8 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
 /// # Errors
 /// [`ConfigError::Line`] or [`ConfigError::Key`].
 pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
-    let config: Config = toml::from_str(text).map_err(|error| ConfigError::Line {
-        path: path.to_owned(),
-        what: error.to_string().trim_end().to_owned(),
-    })?;
+    let config: Config = toml::from_str(text)
+        .map_err(|error| ConfigError::Line { path: path.to_owned(), what: shown(text, &error) })?;
     check_mail(&config.mail).map_err(|what| ConfigError::Key {
         path: path.to_owned(),
         key: "mail.url",
@@ -72,9 +70,21 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
     Ok(config)
 }
 
+/// The error with its line, but for a line with a password: that ends in logs and in tickets.
+fn shown(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let number = before.matches('\n').count();
+    let line = text.lines().nth(number).unwrap_or_default();
+    if line.to_lowercase().contains("pass") {
+        format!("line {} (not shown, it is about a password): {}", number + 1, error.message())
+    } else {
+        error.to_string().trim_end().to_owned()
+    }
+}
+
 /// Credentials travel only over TLS, or inside this machine.
 fn check_mail(mail: &Mail) -> Result<(), String> {
-    let url = reqwest::Url::parse(&mail.url).map_err(|error| {
+    let url = url::Url::parse(&mail.url).map_err(|error| {
         format!(
             "`{}` is no URL ({error}); it looks like `https://mail.contoso.com/EWS/Exchange.asmx`",
             mail.url
@@ -153,5 +163,11 @@ mod tests {
         let said =
             parse(&text.replace("[store]", "[stor]"), Path::new("c.toml")).unwrap_err().to_string();
         assert!(!said.contains("hunter2"), "{said}");
+        for wrong in ["passwort = \"hunter2\"", "password = \"hunter2", "password = [\"hunter2\"]"]
+        {
+            let text = text.replace("password = \"hunter2\"", wrong);
+            let said = parse(&text, Path::new("c.toml")).unwrap_err().to_string();
+            assert!(said.contains("c.toml: line 8 ") && !said.contains("hunter2"), "{said}");
+        }
     }
 }

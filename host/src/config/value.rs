@@ -117,15 +117,20 @@ impl TryFrom<String> for Pattern {
         if text.is_empty() || text.len() > 256 {
             return Err("a name pattern has 1 to 256 characters".to_owned());
         }
-        Ok(Self(text.to_lowercase().split('*').map(str::to_owned).collect()))
+        Ok(Self(lower(&text).split('*').map(str::to_owned).collect()))
     }
+}
+
+/// Each letter by itself: for `str::to_lowercase` a sigma in front of a star would end a word.
+fn lower(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).collect()
 }
 
 impl Pattern {
     /// Whether `name` fits.
     #[must_use]
     pub fn fits(&self, name: &str) -> bool {
-        let name = name.to_lowercase();
+        let name = lower(name);
         let Some((first, pieces)) = self.0.split_first() else { return false };
         let Some((last, middle)) = pieces.split_last() else { return name == *first };
         let Some(mut rest) = name.strip_prefix(first.as_str()) else { return false };
@@ -316,6 +321,7 @@ mod tests {
         assert!(pattern("Ops Desk").fits("ops desk"));
         assert!(!pattern("Ops").fits("ops desk"));
         assert!(pattern("*").fits(""));
+        assert!(pattern("ΟΜΑΣ*").fits("ΟΜΑΣΑ"));
     }
 
     #[test]

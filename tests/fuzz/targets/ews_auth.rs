@@ -1,12 +1,11 @@
 //! Signing in over HTTP: fields are read or refused, and nobody gets in without the password.
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use ews::auth::{Account, ConnectionAuth, Decision, NtlmHandshake, Policy, Scheme, challenges};
-use libfuzzer_sys::fuzz_target;
 use ntlm::{ChannelBindingPolicy, Credentials, FileTime, ServerNames};
 
 // One field a line, for the client as `WWW-Authenticate`, for the server as `Authorization`.
-fuzz_target!(|data: &[u8]| {
+fuzz::target!(|data| {
     let text = String::from_utf8_lossy(data);
     client(&text);
     server(&text);

@@ -1,6 +1,6 @@
 //! HTTP answers to EWS requests: status, `Retry-After`, body. Whatever comes, as many results as
 //! there were inputs; and of a mail, never both "unknown" and "known not done".
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use std::time::Duration;
 
@@ -20,13 +20,12 @@ use ews::resolve_names::ResolveNames;
 use ews::send_item::SendItem;
 use ews::shape::ItemShape;
 use ews::{Error, autodiscover};
-use libfuzzer_sys::fuzz_target;
 
 const NOW_UNIX_S: i64 = 1_795_000_000;
 const STATUSES: [u16; 8] = [200, 500, 302, 401, 413, 429, 503, 999];
 
 // A status, a line for `Retry-After`, the body.
-fuzz_target!(|data: &[u8]| {
+fuzz::target!(|data| {
     let Some((status, rest)) = data.split_first() else { return };
     let end = rest.iter().position(|byte| *byte == b'\n').unwrap_or(0);
     let (retry_after, body) = rest.split_at(end);

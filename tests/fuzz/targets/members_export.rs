@@ -1,11 +1,21 @@
-//! The administrator's list: read or refused, and a refusal tells no address.
-#![no_main]
+//! The administrator's list: read or refused, the same in UTF-16, and a refusal tells no address.
+#![cfg_attr(fuzzing, no_main)]
 
-use libfuzzer_sys::fuzz_target;
 use lync::members::{Export, ExportError};
 
-fuzz_target!(|file: &[u8]| {
-    match Export::read(file) {
+fuzz::target!(|file| {
+    let read = Export::read(file);
+    if let Ok(text) = std::str::from_utf8(file)
+        && !text.starts_with('\u{feff}')
+    {
+        let units = ['\u{feff}'].into_iter().chain(text.chars());
+        let wide: Vec<u8> = units
+            .flat_map(|c| c.encode_utf16(&mut [0; 2]).to_vec())
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        assert_eq!(Export::read(&wide), read);
+    }
+    match read {
         Ok(export) => {
             let entries: usize = export.rooms.iter().map(|room| room.entries.len()).sum();
             assert!(entries <= file.len());

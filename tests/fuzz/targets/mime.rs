@@ -1,12 +1,11 @@
 //! Mails: any bytes are read or refused, and what the writer takes is read back the same.
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use ews::item::Importance;
 use ews::mailbox::Mailbox;
 use ews::mime::{OutgoingMail, read};
-use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| {
+fuzz::target!(|data| {
     let _ = read(data);
     let text = String::from_utf8_lossy(data);
     let mut pieces = text.splitn(4, '\0');
@@ -36,6 +35,8 @@ fn write(subject: &str, name: &str, header: &str, body: &str) {
     let address = |mailbox: &Mailbox| mailbox.address.clone();
     assert_eq!(again.from.as_ref().map(address), Some(address(&mail.from)), "{whole}");
     assert_eq!(again.to.iter().map(address).collect::<Vec<_>>(), [address(&mail.to[0])], "{whole}");
+    let name = |mailbox: &Mailbox| words(mailbox.name.as_deref());
+    assert_eq!(again.from.as_ref().map(name), Some(name(&mail.from)), "{whole}");
     assert_eq!(words(again.subject.as_deref()), words(Some(subject)), "{whole}");
     assert_eq!(words(again.text.as_deref()), words(Some(body)), "{whole}");
     assert_eq!(words(again.html.as_deref()), words(Some(body)), "{whole}");

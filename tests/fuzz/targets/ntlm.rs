@@ -1,13 +1,12 @@
 //! NTLM messages: read or refused, and nobody gets in without the password.
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
-use libfuzzer_sys::fuzz_target;
 use ntlm::{
     Authenticate, AuthenticateParameters, Challenge, ChannelBindingPolicy, Credentials, FileTime,
     Negotiate, NtHash, Secret, TargetInfo, accept, authenticate, flags, negotiate,
 };
 
-fuzz_target!(|data: &[u8]| {
+fuzz::target!(|data| {
     let _ = (Negotiate::parse(data), Authenticate::parse(data));
     if let Ok(info) = TargetInfo::parse(data)
         && let Ok(bytes) = info.bytes()

@@ -1,8 +1,6 @@
 //! The embedded pool, under whatever a client or somebody in between may send.
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 mod wire;
 
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|input: &[u8]| wire::play(wire::Target::Pool, input));
+fuzz::target!(|input| { wire::play(wire::Target::Pool, input) });

@@ -1,10 +1,9 @@
 //! RTF: links lie inside the text, in order, never overlapping.
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
-use libfuzzer_sys::fuzz_target;
 use lync::content::rtf::read;
 
-fuzz_target!(|data: &[u8]| {
+fuzz::target!(|data| {
     let Ok(document) = read(&String::from_utf8_lossy(data)) else { return };
     let mut from = 0;
     for link in &document.links {

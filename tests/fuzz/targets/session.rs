@@ -1,8 +1,6 @@
 //! The client's session, under whatever a server or somebody in between may send.
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 mod wire;
 
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|input: &[u8]| wire::play(wire::Target::Session, input));
+fuzz::target!(|input| { wire::play(wire::Target::Session, input) });

@@ -1,16 +1,18 @@
-//! Messages: a stream cut in two gives the same frames, and what was read is written and read
+//! Messages: a stream cut anywhere gives the same frames, and what was read is written and read
 //! back the same.
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
-use libfuzzer_sys::fuzz_target;
 use lync::sip::{Frame, FrameError, Framer, Message};
 
-fuzz_target!(|data: &[u8]| {
+fuzz::target!(|data| {
     let Some((place, stream)) = data.split_first() else { return };
     let cut = stream.len() * usize::from(*place) / 256;
     let whole = frames(&[stream]);
     let (head, tail) = stream.split_at(cut);
     assert_eq!(frames(&[head, tail]), whole, "cut at {cut}");
+    let size = 1 + usize::from(*place);
+    let pieces: Vec<&[u8]> = stream.chunks(size).collect();
+    assert_eq!(frames(&pieces), whole, "pieces of {size}");
     for frame in whole.0 {
         if let Frame::Message(message) = frame
             // NUL is no SIP: it became a blank, which a second reading may trim.

@@ -1,11 +1,10 @@
 //! Header values: addresses, lists, credentials, signed strings, dialogs.
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
-use libfuzzer_sys::fuzz_target;
 use lync::auth::{AuthHeader, AuthVersion, Stamp, signed_string};
 use lync::sip::{Address, Dialog, Frame, Framer, Identities, Message, Method, split_list};
 
-fuzz_target!(|data: &[u8]| {
+fuzz::target!(|data| {
     let value = String::from_utf8_lossy(data);
     addresses(&value);
     credentials(&value);
@@ -59,10 +58,6 @@ fn dialogs(message: &Message) {
         let Ok(mut dialog) = dialog else { continue };
         let _ = (dialog.matches(message), dialog.receive(message));
         let bytes = dialog.request(&Method::INFO).encode();
-        // Nothing but the peer's own words can make a request unreadable.
-        if dialog.target().is_empty() {
-            continue;
-        }
         let mut framer = Framer::new();
         assert_eq!(framer.push(&bytes), Ok(()));
         assert!(matches!(framer.next(), Ok(Some(Frame::Message(_)))), "{bytes:?}");

@@ -1,12 +1,11 @@
 //! Envelopes: what was decoded is encoded and decodes to the same.
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
-use libfuzzer_sys::fuzz_target;
 use lync::Quirks;
 use lync::xccos::{Block, Child, Command, Data, Envelope, Notice, ODDITIES_MAX, decode, encode};
 use xml::{Element, Node};
 
-fuzz_target!(|body: &[u8]| {
+fuzz::target!(|body| {
     for quirks in [Quirks::default(), Quirks::embedded()] {
         let Ok(first) = decode(body, &quirks) else { return };
         assert!(first.oddities.len() <= ODDITIES_MAX);

@@ -230,7 +230,7 @@ fn apply(mut message: Message, item: &mut StoredItem) -> Result<(), Refusal> {
             return Err(Refusal::new(ResponseCode::MIME_CONTENT_INVALID_BASE64_STRING, text));
         }
         Some(MimeContent::Bytes(bytes)) => {
-            let (content, bcc) = mime::read(bytes)?;
+            let (content, bcc) = mime::read(&bytes)?;
             item.content = Arc::new(content);
             item.bcc = bcc;
         }

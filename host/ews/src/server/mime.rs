@@ -28,15 +28,16 @@ use super::{
 ///
 /// # Errors
 /// `ErrorMimeContentInvalid` if there is no header field in it.
-pub(crate) fn read(bytes: Vec<u8>) -> Result<(Content, Vec<Address>), Refusal> {
-    let mail = mime::read(&bytes).ok_or_else(|| {
+pub(crate) fn read(bytes: &[u8]) -> Result<(Content, Vec<Address>), Refusal> {
+    let mail = mime::read(bytes).ok_or_else(|| {
         Refusal::new(ResponseCode::MIME_CONTENT_INVALID, "The MIME content is invalid.")
     })?;
     let bcc = addresses(&mail.bcc);
     let mut content = content(mail);
     // Only the sender's own copies know of blind copies, so they are kept beside the message.
     content.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("Bcc"));
-    content.mime = Some(if bcc.is_empty() { bytes } else { without(&bytes, "Bcc") });
+    // Even if no address was found in it: what stands there is nobody's business.
+    content.mime = Some(without(bytes, "Bcc"));
     Ok((content, bcc))
 }
 
@@ -96,8 +97,9 @@ fn without(message: &[u8], name: &str) -> Vec<u8> {
     let mut kept = Vec::with_capacity(message.len());
     let mut rest = message;
     let mut is_dropped = false;
-    while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-        let (line, after) = rest.split_at(end + 1);
+    while !rest.is_empty() {
+        let end = rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |at| at + 1);
+        let (line, after) = rest.split_at(end);
         if line == b"\n" || line == b"\r\n" {
             break;
         }
@@ -135,7 +137,7 @@ pub(crate) fn headers(item: &StoredItem) -> Vec<(String, String)> {
     if !item.content().headers.is_empty() {
         return item.content().headers.clone();
     }
-    read(render(item)).map(|(content, _)| content.headers).unwrap_or_default()
+    read(&render(item)).map(|(content, _)| content.headers).unwrap_or_default()
 }
 
 /// Puts the fields in front that transport demands and the sender left out.
@@ -290,7 +292,7 @@ mod tests {
 
     #[test]
     fn a_message_is_read() {
-        let (content, bcc) = read(MAIL.into()).unwrap();
+        let (content, bcc) = read(MAIL.as_bytes()).unwrap();
         assert_eq!(content.subject, "Übersicht");
         assert_eq!(content.from.unwrap().name, "Digest");
         let to: Vec<_> = content.to.iter().map(|address| address.smtp.as_str()).collect();
@@ -311,7 +313,7 @@ mod tests {
 
     #[test]
     fn what_is_no_message_is_refused() {
-        assert!(read(Vec::new()).is_err());
+        assert!(read(b"").is_err());
     }
 
     #[test]
@@ -332,7 +334,7 @@ mod tests {
             ..Attachment::default()
         })];
         assert_eq!(write(&item), write(&item));
-        let (read, bcc) = read(write(&item)).unwrap();
+        let (read, bcc) = read(&write(&item)).unwrap();
         assert!(read.headers.contains(&("To".to_owned(), "<b@x>".to_owned())));
         assert_eq!((read.subject.as_str(), read.message_id.as_str()), ("Grüße", "<2@x>"));
         assert_eq!(read.html.unwrap().trim(), "<p>ä</p>");
@@ -345,7 +347,7 @@ mod tests {
 
     #[test]
     fn the_message_id_can_be_replaced() {
-        let (mut content, _) = read(MAIL.into()).unwrap();
+        let (mut content, _) = read(MAIL.as_bytes()).unwrap();
         set_message_id(&mut content, "<9@x>".to_owned());
         complete(&mut content, Duration::ZERO);
         let mime = String::from_utf8(content.mime.unwrap()).unwrap();
@@ -354,11 +356,11 @@ mod tests {
 
     #[test]
     fn transport_completes_the_header() {
-        let (mut content, _) = read(b"Subject: x\r\n\r\nhi".to_vec()).unwrap();
+        let (mut content, _) = read(b"Subject: x\r\n\r\nhi").unwrap();
         content.message_id = "<3@x>".to_owned();
         content.from = Some(Address { name: String::new(), smtp: "a@x".to_owned() });
         complete(&mut content, Duration::ZERO);
-        let (again, _) = read(content.mime.unwrap()).unwrap();
+        let (again, _) = read(&content.mime.unwrap()).unwrap();
         assert_eq!(again.message_id, "<3@x>");
         assert_eq!(again.from.unwrap().smtp, "a@x");
         assert_eq!(again.text.unwrap(), "hi");

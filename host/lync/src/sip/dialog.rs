@@ -53,7 +53,7 @@ impl Dialog {
             local_tag: tag(&invite.from()),
             remote_tag: tag(&response.to()),
             routes,
-            target: response.contact().ok_or(DialogError::NoContact)?.uri,
+            target: contact(response).ok_or(DialogError::NoContact)?,
             local_cseq: cseq,
             invite_cseq: cseq,
             remote_cseq: None,
@@ -73,7 +73,7 @@ impl Dialog {
             local_tag: tag(&response.to()),
             remote_tag: tag(&invite.from()),
             routes: record_routes(invite),
-            target: invite.contact().ok_or(DialogError::NoContact)?.uri,
+            target: contact(invite).ok_or(DialogError::NoContact)?,
             local_cseq: 0,
             invite_cseq: cseq,
             remote_cseq: Some(cseq),
@@ -186,8 +186,8 @@ impl Dialog {
 
     /// Takes a new target from a re-INVITE, an UPDATE, or the 2xx to one.
     pub fn refresh_target(&mut self, message: &Message) {
-        if let Some(contact) = message.contact() {
-            self.target = contact.uri;
+        if let Some(target) = contact(message) {
+            self.target = target;
         }
     }
 }
@@ -200,8 +200,18 @@ fn tag(address: &Address) -> String {
     address.tag().unwrap_or("").to_owned()
 }
 
+fn contact(message: &Message) -> Option<String> {
+    message.contact().map(|contact| contact.uri).filter(|uri| is_word(uri))
+}
+
+/// Whether anything is left for a request line, which holds no blanks and control characters.
+fn is_word(uri: &str) -> bool {
+    uri.chars().any(|c| !c.is_whitespace() && !c.is_control())
+}
+
 fn record_routes(message: &Message) -> Vec<String> {
     let values = message.headers.all("Record-Route").flat_map(split_list);
+    let values = values.filter(|value| is_word(&Address::parse(value).uri));
     values.map(str::to_owned).take(ROUTES_MAX).collect()
 }
 
@@ -313,5 +323,16 @@ mod tests {
         let mut ok = ok(&[]);
         ok.headers.remove("Contact");
         assert_eq!(Dialog::uac(&invite(), &ok), Err(DialogError::NoContact));
+        ok.headers.push("Contact", "<\u{a0}>");
+        assert_eq!(Dialog::uac(&invite(), &ok), Err(DialogError::NoContact));
+    }
+
+    /// Found by fuzzing: taken for a strict route, it left the request without a URI.
+    #[test]
+    fn a_route_without_a_uri_is_none() {
+        let mut dialog = Dialog::uac(&invite(), &ok(&["<>", "\u{1}", FE])).unwrap();
+        let info = dialog.request(&Method::INFO);
+        assert_eq!(info.uri(), Some(CHAT));
+        assert_eq!(info.headers.all("Route").collect::<Vec<_>>(), [FE]);
     }
 }

@@ -78,6 +78,22 @@ fn mime_keeps_its_headers_and_hides_blind_copies() {
     assert_eq!(world.exchange.sent(BOT).next().unwrap().bcc.len(), 1);
 }
 
+/// Found by fuzzing: what is no address, or stands in the last line, stayed in the message.
+#[test]
+fn blind_copies_that_are_no_addresses_are_hidden_too() {
+    let bare: &[u8] = b"From: digest@corp.example\r\nTo: ana@corp.example\r\nBcc: ben \xff";
+    for mail in [bare.to_vec(), [bare, b"\r\n\r\nhi\r\n"].concat()] {
+        let mut world = World::new();
+        let mime_content = Some(MimeContent::Bytes(mail));
+        let message = Message { mime_content, ..Message::default() };
+        let id = world.create(&delivery::draft(vec![message])).remove(0);
+        world.send(&id).unwrap();
+        let arrived = mime::write(world.exchange.inbox(ANA).next().unwrap());
+        let arrived = String::from_utf8_lossy(&arrived);
+        assert!(!arrived.contains("Bcc"), "{arrived}");
+    }
+}
+
 #[test]
 fn groups_are_followed_and_the_unknown_reported() {
     let mut world = World::new();

@@ -5,6 +5,7 @@ use std::{collections::HashMap, ops::Range};
 use encoding_rs::Encoding;
 
 use super::encodings::{of_charset, of_code_page};
+use crate::content::is_line_end;
 
 /// Bytes of the longest document read.
 pub const RTF_BYTES_MAX: usize = 1 << 20;
@@ -265,7 +266,8 @@ impl<'t> Reader<'t> {
         match self.group.destination {
             Destination::Body if !self.group.hidden => {
                 let printable = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
-                self.document.text.extend(text.chars().filter(printable));
+                let line_ends = |c: char| if is_line_end(c) { '\n' } else { c };
+                self.document.text.extend(text.chars().filter(printable).map(line_ends));
             }
             Destination::Instruction => {
                 if let Some(field) = self.fields.last_mut() {
@@ -509,6 +511,7 @@ mod tests {
         let rtf = r"{\rtf1{\stylesheet{\s1 Normal;}}{\*\generator Riched20;}{\pict\pngblip 89504e}{\info{\author A}}a{\v secret}b{\*\unknown{\field{\fldrslt c}}}\bin3 \}{{\d\~e\-f\_g\{\\\}\ldblquote h\rdblquote}";
         assert_eq!(text(rtf), "ab\u{a0}ef\u{2011}g{\\}\u{201c}h\u{201d}");
         assert_eq!(text("{\\rtf1 a\r\nb\\\nc\\tab d}trailing"), "ab\nc\td");
+        assert_eq!(text(r"{\rtf1 a\u8232?b\u8233?c}"), "a\nb\nc");
     }
 
     #[test]

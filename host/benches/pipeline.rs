@@ -1,7 +1,9 @@
 //! The whole way over real sockets, with every commit on disk: from a post in a room to the mail in
 //! the last inbox, and mails a second to the embedded Exchange.
 //!
-//! `cargo bench -p host --bench pipeline`
+//! `cargo bench -p host --bench pipeline`; only the last, on one core, beside exchangelib:
+//! `taskset -c 0 cargo bench -p host --bench pipeline -- "mails to Exchange"`, with a `python3` in
+//! the path that has exchangelib, such as that of `tests/all.sh` (`target/peers/bin`).
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -10,6 +12,7 @@
 )]
 
 use std::{
+    process::Command,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -169,7 +172,60 @@ fn mails_a_second(c: &mut Criterion) {
         });
     }
     group.finish();
-    drop(embedded);
+    beside_exchangelib(&runtime, &embedded, &account);
+}
+
+/// The same mails to the same server, sent by us and by exchangelib: one connection each, as drafts
+/// that are sent, ten in a request.
+fn beside_exchangelib(runtime: &Runtime, embedded: &Embedded, account: &Account) {
+    const MAILS: u64 = 1000;
+    let begun = Instant::now();
+    runtime.block_on(async {
+        for ten in 0..MAILS / 10 {
+            send_ten(account, 1_000_000_000 + 10 * ten).await;
+        }
+    });
+    let ours = MAILS as f64 / begun.elapsed().as_secs_f64();
+    println!("ours: {ours:.0} mails/s");
+    match exchangelib(embedded) {
+        Ok(theirs) => println!(
+            "exchangelib: {:.0} mails/s one by one ({:.1} times slower), {:.0} mails/s ten by ten ({:.1} times)",
+            theirs.single,
+            ours / theirs.single,
+            theirs.bulk,
+            ours / theirs.bulk
+        ),
+        Err(why) => println!("exchangelib is not measured: {why}"),
+    }
+}
+
+struct Theirs {
+    single: f64,
+    bulk: f64,
+}
+
+fn exchangelib(embedded: &Embedded) -> Result<Theirs, String> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/peers/exchange-rate.py");
+    let mail = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(mail.path(), outgoing(0).write().unwrap()).unwrap();
+    let addresses = &embedded.addresses;
+    let user = addresses.users.first().unwrap();
+    let to = &addresses.users.get(1).unwrap().mailbox;
+    let output = Command::new("python3")
+        .args([script, &addresses.ews, &user.login, &user.password, &user.mailbox])
+        .args(["--to", to, "--count", "100", "--auth", "ntlm", "--ca"])
+        .arg(&addresses.ca_file)
+        .arg("--mime")
+        .arg(mail.path())
+        .output()
+        .map_err(|error| error.to_string())?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(said.lines().last().unwrap_or("it failed").to_owned());
+    }
+    let measured: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let rate = |key: &str| measured.get(key).and_then(serde_json::Value::as_f64).unwrap();
+    Ok(Theirs { single: rate("single_mails_per_s"), bulk: rate("bulk_mails_per_s") })
 }
 
 criterion_group!(benches, post_to_mail, mails_a_second);

@@ -8,10 +8,18 @@
     reason = "tests stop at the first surprise"
 )]
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use ews::{code::ResponseCode, server::Fault};
+use ews::{
+    classify::Class, client, code::ResponseCode, delivery, item::Message,
+    property::ExtendedProperty, server::Fault,
+};
+use host::{clock, config, exchange::Account};
 use tests::{Tap, World, books::MARK, play, play_in, world::COMPANY};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
 /// Longer than anything that the host waits for by itself when somebody must act.
 const QUARTER: Duration = Duration::from_secs(20 * 60);
@@ -108,14 +116,11 @@ fn ews_untrusted_certificate() {
 fn ews_wrong_password() {
     play(async |world| {
         joined_before(world).await;
-        let ews = world.embedded.addresses.ews.clone();
-        let port = ews.split(':').nth(2).and_then(|rest| rest.split('/').next()).unwrap();
-        let tap = Tap::start(format!("127.0.0.1:{port}").parse().unwrap()).await;
+        let (tap, url) = exchange_tap(world).await;
         let host = world
             .start_host(|settings| {
-                settings.set("mail.url", ews.replace(port, &tap.address.port().to_string()));
+                settings.set("mail.url", url);
                 settings.set("mail.password", "wrong-Quittengelee");
-                settings.set("mail.lanes", 1);
             })
             .await;
         world.live(&host).await;
@@ -134,6 +139,95 @@ fn ews_wrong_password() {
         let host = world.host().await;
         world.settled(&host).await;
     });
+}
+
+/// All connections are opened at once: still only one of them tries the wrong password.
+#[test]
+fn ews_wrong_password_on_all_lanes() {
+    play(async |world| {
+        let (tap, url) = exchange_tap(world).await;
+        for sign_in in ["ntlm", "basic"] {
+            let before = tap.connections();
+            let account = account(world, |settings| {
+                settings.set("mail.url", url.as_str());
+                settings.set("mail.sign_in", sign_in);
+                settings.set("mail.password", "wrong-Quittengelee");
+                settings.set("mail.lanes", 4);
+            });
+            let (a, b, c, d) = tokio::join!(
+                account.can_reach_drafts(),
+                account.can_reach_drafts(),
+                account.can_reach_drafts(),
+                account.can_reach_drafts(),
+            );
+            for refused in [a, b, c, d] {
+                let error = refused.unwrap_err();
+                assert_eq!(error.class(), Class::Authentication, "{error}");
+            }
+            assert_eq!(tap.connections() - before, 1, "{sign_in}: the password was tried again");
+        }
+    });
+}
+
+/// An account that worked a moment ago is not given up for one refusal: servers under load do that.
+#[test]
+fn ews_refused_under_load() {
+    play(async |world| {
+        let host = world.host_with(|settings| settings.set("mail.sign_in", "basic")).await;
+        world.post("Build", "anna").await;
+        world.settled(&host).await;
+        world.exchange_fault("CreateItem", 1, Fault::Http { status: 401, headers: Vec::new() });
+        world.post("Build", "anna").await;
+        world.log.wait(&["HTTP status 401", "no further requests for 2"]).await;
+        host.stop().await;
+        world.let_time_pass(Duration::from_secs(30)).await;
+        let host = world.host().await;
+        world.settled(&host).await;
+    });
+}
+
+/// What stands in front of Exchange is busy before anybody signs in: that says nothing about the
+/// password.
+#[test]
+fn busy_before_sign_in() {
+    play(async |world| {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = vec![0; 64 << 10];
+                while let Ok(count @ 1..) = stream.read(&mut request).await {
+                    let head = String::from_utf8_lossy(&request[..count]).to_lowercase();
+                    let begins = head.contains("authorization: ntlm");
+                    let status = if begins { "503 Busy\r\nRetry-After: 7" } else { "401 No" };
+                    let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+                    stream.write_all(answer.as_bytes()).await.unwrap();
+                }
+            }
+        });
+        let account = account(world, |settings| {
+            settings.set("mail.url", format!("http://127.0.0.1:{port}/EWS/Exchange.asmx"));
+        });
+        let error = account.can_reach_drafts().await.unwrap_err();
+        assert_eq!(error.class(), Class::Busy, "{error}");
+        assert_eq!(error.back_off(), Some(Duration::from_secs(7)));
+        assert_says(&error.to_string(), &["127.0.0.1", "FindItem", "503", "tried again later"]);
+    });
+}
+
+/// A wire to the embedded Exchange, and the address at its near end.
+async fn exchange_tap(world: &World) -> (Tap, String) {
+    let ews = world.embedded.addresses.ews.clone();
+    let port = ews.split(':').nth(2).and_then(|rest| rest.split('/').next()).unwrap();
+    let tap = Tap::start(format!("127.0.0.1:{port}").parse().unwrap()).await;
+    let url = ews.replace(port, &tap.address.port().to_string());
+    (tap, url)
+}
+
+/// The service's account, without a host around it.
+fn account(world: &World, change: impl FnOnce(&mut tests::Settings)) -> Arc<Account> {
+    Account::new(&config::load(&world.write_config(change)).unwrap().mail).unwrap()
 }
 
 #[test]
@@ -183,15 +277,104 @@ fn refused_recipient() {
                 assert_eq!(state, "sent", "{error}");
             } else {
                 assert_eq!(state, "failed");
-                assert_says(&error, &["127.0.0.1", "SendItem", "ErrorInvalidRecipients"]);
+                assert_says(
+                    &error,
+                    &["127.0.0.1", "SendItem", "ErrorInvalidRecipients", "correct it"],
+                );
                 refused.push(login);
             }
         }
         let [login] = refused[..] else { panic!("{refused:?}") };
         assert!(world.log.says(&["given up", "127.0.0.1", "ErrorInvalidRecipients"]));
         world.books.forgive(number, &world.company().mailbox(login));
+        world.until("its draft is deleted", async || drafts(world) == 0).await;
         world.post("Ops", "anna").await;
         world.settled(&host).await;
+    });
+}
+
+/// What lies in the service's Drafts.
+fn drafts(world: &World) -> usize {
+    let service = world.company().mailbox("chat-digest");
+    world.exchange(|exchange| exchange.drafts(&service).count())
+}
+
+/// A request for several mails is refused as a whole, for its size or for one of them: each goes
+/// alone, and none is given up.
+#[test]
+fn refused_batch() {
+    let too_big = || ResponseCode::new("ErrorRequestStreamTooBig");
+    for operation in ["CreateItem", "SendItem"] {
+        play(async |world| {
+            let host = world.host().await;
+            for fault in [
+                Fault::Soap(too_big()),
+                Fault::Soap(ResponseCode::SCHEMA_VALIDATION),
+                Fault::Http { status: 413, headers: Vec::new() },
+            ] {
+                world.exchange_fault(operation, 1, fault);
+                world.post("Build", "anna").await;
+                world.settled(&host).await;
+            }
+            let counts = host.database.counts().await.unwrap();
+            assert_eq!((counts.failed, counts.unconfirmed), (0, 0), "{operation}");
+        });
+    }
+}
+
+/// A server that does not know the version asked for is asked in a lower one, at once.
+#[test]
+fn older_server() {
+    play(async |world| {
+        let host = world.host().await;
+        let code = || ResponseCode::INVALID_SERVER_VERSION;
+        world.exchange_fault("CreateItem", 2, Fault::Soap(code()));
+        world.post("Ops", "anna").await;
+        world.log.wait(&["127.0.0.1", "asked in Exchange2013 now"]).await;
+        world.log.wait(&["127.0.0.1", "asked in Exchange2010_SP2 now"]).await;
+        world.settled(&host).await;
+        world.exchange_fault("CreateItem", 1000, Fault::Soap(code()));
+        world.post("Ops", "anna").await;
+        let why = world.mail_trouble(&host).await;
+        assert_says(&why, &["127.0.0.1", "CreateItem", "Exchange 2013 or later is needed"]);
+        host.stop().await;
+        world.exchange(|exchange| exchange.faults.clear());
+        world.let_time_pass(QUARTER).await;
+        let host = world.host().await;
+        world.settled(&host).await;
+    });
+}
+
+/// Drafts of mails that came to their end are deleted once they are old; others stay.
+#[test]
+fn late_drafts() {
+    play(async |world| {
+        let host = world.host().await;
+        world.post("Ops", "anna").await;
+        world.settled(&host).await;
+        host.stop().await;
+        let service = world.company().mailbox("chat-digest");
+        let message_id = world
+            .exchange(|exchange| exchange.sent(&service).next().unwrap().message_id().to_owned());
+        let ended = message_id.trim_start_matches('<').split('@').next().unwrap().to_owned();
+        let now = clock::now().unix;
+        let hours = Duration::from_secs(2 * 3600);
+        for (key, stored) in [(ended.as_str(), now - hours), (&ended, now), ("k", now - hours)] {
+            let key = delivery::DeliveryKey::new(key).unwrap();
+            let property = ExtendedProperty::new(delivery::key_property(), key.as_str());
+            let item = Message { extended_properties: vec![property], ..Message::default() };
+            let request = client::encode(&delivery::draft(vec![item]), &Default::default());
+            world.exchange(|exchange| {
+                let identity = exchange.identity(&service).unwrap();
+                assert_eq!(exchange.handle(&identity, &request.body, stored).status, 200);
+            });
+        }
+        assert_eq!(drafts(world), 3);
+        let host = world.host().await;
+        world.until("the late one is gone", async || drafts(world) == 2).await;
+        world.post("Ops", "anna").await;
+        world.settled(&host).await;
+        assert_eq!(drafts(world), 2);
     });
 }
 
@@ -205,7 +388,7 @@ fn full_mailbox_of_the_sender() {
         world.exchange_fault("CreateItem", 1000, Fault::Item { code, at: None });
         world.post("Ops", "anna").await;
         let why = world.mail_trouble(&host).await;
-        assert_says(&why, &["127.0.0.1", "CreateItem", "ErrorQuotaExceeded"]);
+        assert_says(&why, &["127.0.0.1", "CreateItem", "ErrorQuotaExceeded", "make room in it"]);
         world.log.wait(&["ErrorQuotaExceeded", "no further requests for 900 s"]).await;
         world.post("Ops", "bob").await;
         world
@@ -292,6 +475,22 @@ fn busy_server() {
     });
 }
 
+/// Throttling in front of Exchange, without SOAP: the wait is taken from the header.
+#[test]
+fn throttled_without_soap() {
+    play(async |world| {
+        let host = world.host().await;
+        for status in [429, 503] {
+            let headers = vec![("Retry-After".to_owned(), "2".to_owned())];
+            world.exchange_fault("CreateItem", 1, Fault::Http { status, headers });
+            world.post("Build", "anna").await;
+            let said = format!("HTTP status {status}");
+            world.log.wait(&["127.0.0.1", "CreateItem", &said, "no further requests"]).await;
+            world.settled(&host).await;
+        }
+    });
+}
+
 /// The answer to a request is lost after it was carried out: it is looked for, not repeated.
 #[test]
 fn lost_answers() {
@@ -307,9 +506,7 @@ fn lost_answers() {
             world.post("Ops", "anna").await;
             world.settled(&host).await;
             assert!(world.log.says(&["mail: looked for it", "it"]));
-            let service = world.company().mailbox("chat-digest");
-            let drafts = world.exchange(|exchange| exchange.drafts(&service).count());
-            assert_eq!(drafts, 0, "{operation}: a draft is left over");
+            assert_eq!(drafts(world), 0, "{operation}: a draft is left over");
         });
     }
 }

@@ -152,7 +152,7 @@ pub fn limit(code: &ResponseCode) -> Option<Limit> {
         | "ErrorChangeKeyRequired"
         | "ErrorChangeKeyRequiredForWriteOperations"
         | "ErrorIrresolvableConflict" => (3, Class::Transient),
-        "ErrorNonPrimarySmtpAddress" => (1, Class::Recipient),
+        "ErrorNonPrimarySmtpAddress" => (1, Class::Configuration),
         "ErrorInvalidServerVersion"
         | "ErrorInvalidSchemaVersionForMailboxVersion"
         | "ErrorIncorrectSchemaVersion"
@@ -293,14 +293,28 @@ fn is_ours(code: &str) -> bool {
 }
 
 fn is_now(code: &str) -> bool {
+    let code = ResponseCode::new(code);
+    code.as_str() == "ErrorNonPrimarySmtpAddress"
+        || is_about_version(&code)
+        || is_about_change_key(&code)
+}
+
+/// The version that was asked for is not to be had.
+pub(crate) fn is_about_version(code: &ResponseCode) -> bool {
     matches!(
-        code,
-        "ErrorNonPrimarySmtpAddress"
-            | "ErrorInvalidServerVersion"
+        code.as_str(),
+        "ErrorInvalidServerVersion"
             | "ErrorInvalidSchemaVersionForMailboxVersion"
             | "ErrorIncorrectSchemaVersion"
             | "ErrorWrongServerVersion"
-            | "ErrorStaleObject"
+    )
+}
+
+/// The change key that was sent is missing or old.
+pub(crate) fn is_about_change_key(code: &ResponseCode) -> bool {
+    matches!(
+        code.as_str(),
+        "ErrorStaleObject"
             | "ErrorChangeKeyRequired"
             | "ErrorChangeKeyRequiredForWriteOperations"
             | "ErrorIrresolvableConflict"

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    classify::{Class, Effect, classify},
+    classify::{Class, Effect, classify, is_about_change_key, is_about_version},
     code::ResponseCode,
     soap::{Details, Fault, details::BACK_OFF_MAX},
 };
@@ -35,7 +35,7 @@ pub enum Error {
         text: Option<String>,
     },
     /// The whole request was refused.
-    #[error("{operation} refused as a whole with {}. {}", fault.code, self.class().remedy())]
+    #[error("{operation} refused as a whole with {}. {}", fault.code, remedy(&fault.code, self.class()))]
     Fault {
         /// The operation.
         operation: &'static str,
@@ -90,8 +90,14 @@ fn remedy(code: &ResponseCode, class: Class) -> &'static str {
         "ErrorInvalidRecipients" | "ErrorInvalidSmtpAddress" => {
             "The recipient's address is not valid: correct it; this mail is given up."
         }
+        "ErrorNonPrimarySmtpAddress" => {
+            "Give the primary address as `mailbox`; it is tried again slowly."
+        }
         "ErrorSendAsDenied" => {
             "The account has no right to send from this mailbox: grant Send As; it is tried again slowly."
+        }
+        _ if is_about_version(code) => {
+            "The server speaks none of our versions for this mailbox: Exchange 2013 or later is needed."
         }
         _ => class.remedy(),
     }
@@ -179,6 +185,19 @@ impl Error {
             Self::Http { not_done, .. } => *not_done,
             Self::Malformed { .. } | Self::Unanswered { .. } => false,
         }
+    }
+
+    /// Whether the server does not know the version that was asked for, or does not have it for this
+    /// mailbox: a lower one may do (ews.md 7).
+    #[must_use]
+    pub fn refuses_version(&self) -> bool {
+        self.code().is_some_and(is_about_version)
+    }
+
+    /// Whether the item is to be read again for its change key, and nothing else is wrong.
+    #[must_use]
+    pub fn wants_change_key(&self) -> bool {
+        self.class() == Class::Now && self.code().is_some_and(is_about_change_key)
     }
 
     /// Whether nobody knows if it was done: look before repeating.

@@ -1,6 +1,9 @@
 //! What the mail stage reads and writes: the outbox.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use bridge::{
     delivery::DeliveryKey,
@@ -106,6 +109,27 @@ impl Database {
         self.writer
             .run(move |connection| Box::pin(async move { update(connection, &standings).await }))
             .await
+    }
+
+    /// Those of `keys` whose mail has come to its end.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn ended(&self, keys: Vec<String>) -> Result<HashSet<String>, Error> {
+        if keys.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let mut select = QueryBuilder::<Sqlite>::new(
+            "SELECT id FROM mails WHERE ended_ms IS NOT NULL AND id IN (",
+        );
+        let mut list = select.separated(", ");
+        for key in keys {
+            list.push_bind(key);
+        }
+        select.push(")");
+        let found: Result<Vec<String>, _> =
+            select.build_query_scalar().fetch_all(&self.readers).await;
+        Ok(found.map_err(|error| self.failed(&error))?.into_iter().collect())
     }
 
     /// When the next mail is due that is not due at `now_ms`, and whatever was kept.

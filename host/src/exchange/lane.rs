@@ -175,10 +175,15 @@ impl Lane {
     ) -> Result<Option<Response>, TransportError> {
         let mut handshake = NtlmHandshake::new();
         let response = self.post(Bytes::new(), anchor, Some(&handshake.begin())).await?;
-        if response.status() != StatusCode::UNAUTHORIZED {
-            // No sign-in wanted, or something else is wrong: the request itself will tell.
-            drain(response).await?;
-            return self.post(body, anchor, None).await.map(Some);
+        match response.status() {
+            StatusCode::UNAUTHORIZED => {}
+            status if status.is_success() || status == StatusCode::INTERNAL_SERVER_ERROR => {
+                // No sign-in is wanted, and an empty request is none: the real one will tell.
+                drain(response).await?;
+                return self.post(body, anchor, None).await.map(Some);
+            }
+            // Busy, elsewhere, forbidden: so it is for the request, which need not go out for that.
+            _ => return Ok(Some(response)),
         }
         let info = response.extensions().get::<reqwest::tls::TlsInfo>();
         let binding = info.and_then(|info| info.peer_certificate()).and_then(tls::end_point_hash);

@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, Result};
 use ews::{
     classify::Class,
-    client::{self, HttpReply, Options, RequestBytes},
+    client::{self, HttpReply, Options, RequestBytes, SERVER_VERSIONS, lower_version},
     delivery,
     expand_dl::ExpandDl,
     folder_id::distinguished,
@@ -21,7 +21,7 @@ use ews::{
     resolve_names::{Resolution, ResolveNames},
 };
 use tokio::sync::{Mutex, Semaphore};
-use tracing::debug;
+use tracing::{debug, info};
 
 pub use self::lane::TransportError;
 use self::{lane::Lane, pause::Pause};
@@ -79,6 +79,21 @@ impl CallError {
         }
     }
 
+    /// Whether a lower version may do (ews.md 7).
+    fn refuses_version(&self) -> bool {
+        matches!(self, Self::Exchange { cause, .. } if cause.refuses_version())
+    }
+
+    /// Whether the item is to be read again for its change key.
+    #[must_use]
+    pub fn wants_change_key(&self) -> bool {
+        match self {
+            Self::Transport { .. } => false,
+            Self::Exchange { cause, .. } => cause.wants_change_key(),
+            Self::Shared(error) => error.wants_change_key(),
+        }
+    }
+
     /// How long Exchange asks us to wait.
     #[must_use]
     pub fn back_off(&self) -> Option<Duration> {
@@ -99,6 +114,11 @@ pub struct Account {
     lanes: Vec<Mutex<Lane>>,
     free: Semaphore,
     pause: std::sync::Mutex<Pause>,
+    /// Held by a request while nobody knows whether the account may sign in: a wrong password is
+    /// then tried once, not once for each lane.
+    first: Mutex<()>,
+    /// What the server was last asked in: it goes down and never up.
+    version: std::sync::Mutex<&'static str>,
 }
 
 impl Account {
@@ -131,6 +151,8 @@ impl Account {
             own,
             free: Semaphore::new(lanes.len()),
             pause: Default::default(),
+            first: Mutex::default(),
+            version: std::sync::Mutex::new(SERVER_VERSIONS[0]),
             lanes,
         }))
     }
@@ -157,6 +179,43 @@ impl Account {
         operation: &O,
         options: &Options,
     ) -> Result<Vec<Result<O::Payload, CallError>>, CallError> {
+        loop {
+            let version = *self.version();
+            let options = Options { version, ..options.clone() };
+            let results = self.run_once(operation, &options).await;
+            // Nothing was done of a request that was refused for its version.
+            let refused = match &results {
+                Err(error) => error.refuses_version(),
+                Ok(results) => {
+                    let refused = |one: &Result<_, CallError>| {
+                        one.as_ref().is_err_and(CallError::refuses_version)
+                    };
+                    !results.is_empty() && results.iter().all(refused)
+                }
+            };
+            if !refused || !self.lower(version) {
+                return results;
+            }
+        }
+    }
+
+    /// Takes the next lower version after `refused`; `false` if there is none.
+    fn lower(&self, refused: &'static str) -> bool {
+        let Some(lower) = lower_version(refused) else { return false };
+        let mut version = self.version();
+        // Another request may have been refused and gone down before.
+        if *version == refused {
+            info!("mail: {} does not take {refused}; it is asked in {lower} now", self.server);
+            *version = lower;
+        }
+        true
+    }
+
+    async fn run_once<O: Operation>(
+        &self,
+        operation: &O,
+        options: &Options,
+    ) -> Result<Vec<Result<O::Payload, CallError>>, CallError> {
         let request = client::encode(operation, options);
         let name = request.operation;
         let answer = self.send(request).await.map_err(|cause| CallError::Transport {
@@ -176,9 +235,17 @@ impl Account {
         Ok(reply.results.into_iter().map(|result| result.map_err(failed)).collect())
     }
 
+    /// How long the account does not sign in for, after it was refused.
+    #[must_use]
+    pub fn rest(&self) -> Option<Duration> {
+        self.pause().left(clock::now().instant)
+    }
+
     async fn send(&self, request: RequestBytes) -> Result<lane::Answer, TransportError> {
         let _permit = self.free.acquire().await.map_err(|_| TransportError::closed())?;
-        if let Some(left) = self.pause().left(clock::now().instant) {
+        let first = self.first.lock().await;
+        let _first = (!self.pause().is_proven()).then_some(first);
+        if let Some(left) = self.rest() {
             return Err(TransportError::Paused(left.as_secs().div_ceil(60)));
         }
         let result = self.send_on_a_lane(request).await;
@@ -186,8 +253,9 @@ impl Account {
         match &result {
             Err(TransportError::Refused(_)) => self.pause().refused(now),
             Ok(answer) if answer.status == 401 => self.pause().refused(now),
-            Ok(_) => self.pause().worked(now),
-            Err(_) => {}
+            // Other answers come from in front of Exchange, before anybody signs in.
+            Ok(answer) if matches!(answer.status, 200 | 500) => self.pause().worked(now),
+            Ok(_) | Err(_) => {}
         }
         result
     }
@@ -201,6 +269,10 @@ impl Account {
         // As many permits as lanes: one is free, but its guard may still be going.
         let Some(lane) = self.lanes.first() else { return Err(TransportError::closed()) };
         lane.lock().await.call(request).await
+    }
+
+    fn version(&self) -> std::sync::MutexGuard<'_, &'static str> {
+        self.version.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn pause(&self) -> std::sync::MutexGuard<'_, Pause> {

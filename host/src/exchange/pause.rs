@@ -31,6 +31,11 @@ impl Pause {
         (!left.is_zero()).then_some(left)
     }
 
+    /// Whether the last thing known is that the account may sign in.
+    pub(super) fn is_proven(&self) -> bool {
+        self.worked.is_some() && self.refusals == 0
+    }
+
     /// The server took the account.
     pub(super) fn worked(&mut self, now: Instant) {
         *self = Self { worked: Some(now), ..Self::default() };

@@ -52,9 +52,7 @@ impl Shared {
         let others: Vec<_> = drafts.map(|hit| hit.id).collect();
         if !others.is_empty() {
             warn!("mail: {} superfluous drafts of one mail are deleted", others.len());
-            if let Err(error) = self.account.call(&delivery::discard(others)).await {
-                warn!("mail: {error}");
-            }
+            self.discard(others).await;
         }
         if oldest.is_submitted {
             return Some(Sighting::Queued);

@@ -7,6 +7,7 @@ pub mod document;
 mod look;
 mod outcome;
 mod tangle;
+mod sweep;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -20,6 +21,7 @@ use bridge::{
 };
 use ews::{
     delivery::{self, MailForm},
+    item_id::ItemId,
     operation::Operation,
 };
 use tokio::{
@@ -96,6 +98,7 @@ impl Mailer {
     pub async fn run(self, stop: watch::Receiver<bool>) {
         let mut working = JoinSet::new();
         self.resume().await;
+        let sweeping = tokio::spawn(Arc::clone(&self.shared).sweep_daily());
         loop {
             while working.try_join_next().is_some() {}
             if let Err(error) = self.start_due(&mut working).await {
@@ -110,6 +113,7 @@ impl Mailer {
                 () = stop_asked(stop.clone()) => break,
             }
         }
+        sweeping.abort();
         while working.join_next().await.is_some() {}
     }
 
@@ -233,6 +237,12 @@ impl Shared {
         let (parcels, items): (Vec<Parcel>, Vec<_>) = batch.into_iter().unzip();
         let request = delivery::draft(items);
         let results = self.call(&request, parcels.len()).await;
+        if outcome::tells_of_no_single(&results) {
+            for one in parcels.into_iter().zip(request.items) {
+                Box::pin(self.lay_down_batch(vec![one])).await;
+            }
+            return;
+        }
         let mut stored = Vec::new();
         let mut failed = Vec::new();
         for (mut parcel, result) in parcels.into_iter().zip(results) {
@@ -277,6 +287,13 @@ impl Shared {
         let asked_ms = clock::unix_ms();
         let ids = batch.iter().map(|(_, draft)| outcome::item_id(draft)).collect();
         let results = self.call(&delivery::send(ids), batch.len()).await;
+        if outcome::tells_of_no_single(&results) {
+            for one in batch {
+                Box::pin(self.send_batch(vec![one])).await;
+            }
+            return;
+        }
+        let mut useless = Vec::new();
         let mut outcomes = Vec::with_capacity(batch.len());
         for ((parcel, draft), result) in batch.into_iter().zip(results) {
             let outcome = match result {
@@ -290,9 +307,27 @@ impl Shared {
                     }
                 }
             };
+            if matches!(outcome, Outcome::Failed { .. }) {
+                useless.push(outcome::item_id(&draft));
+            }
             outcomes.push((parcel, outcome));
         }
         self.finish(outcomes).await;
+        self.discard(useless).await;
+    }
+
+    /// Deletes drafts that will never be sent. What stays because of an error is for the sweep.
+    async fn discard(&self, drafts: Vec<ItemId>) {
+        if drafts.is_empty() {
+            return;
+        }
+        let results = match self.account.call(&delivery::discard(drafts)).await {
+            Ok(results) => results,
+            Err(error) => vec![Err(error)],
+        };
+        for error in results.into_iter().filter_map(Result::err) {
+            warn!("mail: a superfluous draft stays: {error}");
+        }
     }
 
     /// Reads a draft's version again; `None` if that fails too.
@@ -324,7 +359,7 @@ impl Shared {
     /// What follows from an error, for the account and for the mail.
     fn judge(&self, error: &CallError, asked_ms: i64) -> outcome::Verdict {
         let now_ms = clock::unix_ms();
-        let verdict = outcome::verdict(error, asked_ms, now_ms);
+        let verdict = outcome::verdict(error, asked_ms, now_ms, self.account.rest());
         if let Some(until_ms) = verdict.gate_until_ms {
             let mut gate = self.gate();
             if gate.is_open(now_ms) {

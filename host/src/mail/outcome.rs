@@ -23,25 +23,53 @@ pub(super) struct Verdict {
     pub(super) stale: bool,
 }
 
-/// Translates an error. `asked_ms` is when the request began.
+/// Translates an error. `asked_ms` is when the request began, `rest` how long the account does not
+/// sign in for.
 #[must_use]
-pub(super) fn verdict(error: &CallError, asked_ms: i64, now_ms: i64) -> Verdict {
+pub(super) fn verdict(
+    error: &CallError,
+    asked_ms: i64,
+    now_ms: i64,
+    rest: Option<Duration>,
+) -> Verdict {
     let reason = error.to_string();
     let back_off = error.back_off().map(|wait| now_ms.saturating_add(millis(wait)));
     let plain = |outcome| Verdict { outcome, gate_until_ms: None, alarm: false, stale: false };
     let delayed = |until_ms| Outcome::Delayed { until_ms, reason: reason.clone() };
     match error.class() {
         Class::Busy => Verdict { gate_until_ms: back_off, ..plain(delayed(back_off)) },
+        Class::Authentication if rest.is_some() => {
+            let until = rest.map(|rest| now_ms.saturating_add(millis(rest)));
+            Verdict { gate_until_ms: until, alarm: true, ..plain(delayed(until)) }
+        }
         Class::Configuration | Class::Authentication => {
             let until = Some(back_off.unwrap_or_else(|| now_ms.saturating_add(SET_UP_WAIT_MS)));
             Verdict { gate_until_ms: until, alarm: true, ..plain(delayed(until)) }
         }
         Class::Message | Class::Recipient | Class::Ours => plain(Outcome::Failed { reason }),
+        // The account has tried the lower versions by itself.
+        Class::Now if !error.wants_change_key() => {
+            let until = Some(now_ms.saturating_add(SET_UP_WAIT_MS));
+            Verdict { gate_until_ms: until, alarm: true, ..plain(delayed(until)) }
+        }
         Class::Now => Verdict { stale: true, ..plain(delayed(None)) },
         Class::Transient | Class::NotProcessed => plain(delayed(back_off)),
         Class::Unknown | Class::Ok if error.known_not_done() => plain(delayed(back_off)),
         Class::Unknown | Class::Ok => plain(Outcome::Unknown { since_ms: asked_ms, reason }),
     }
+}
+
+/// Whether a request for several mails was refused for good as a whole, so that any of them may be
+/// to blame, or only their number: each has to be asked for alone before one is given up.
+#[must_use]
+pub(super) fn tells_of_no_single<T>(results: &[Result<T, CallError>]) -> bool {
+    let refuses = |result: &Result<T, CallError>| match result {
+        Err(error @ CallError::Shared(_)) => {
+            matches!(error.class(), Class::Message | Class::Recipient | Class::Ours)
+        }
+        _ => false,
+    };
+    results.len() > 1 && results.iter().all(refuses)
 }
 
 /// A draft as the outbox keeps it.

@@ -2,7 +2,7 @@
 
 use quick_xml::{
     escape::resolve_predefined_entity,
-    events::{BytesRef, BytesStart, Event},
+    events::{BytesRef, BytesStart, Event, attributes::Attribute},
     name::ResolveResult,
     reader::NsReader,
 };
@@ -150,6 +150,10 @@ impl<'l> Parser<'l> {
             if attribute.key.as_namespace_binding().is_some() {
                 continue;
             }
+            let attribute = match self.forbidden {
+                Forbidden::Refuse => attribute,
+                Forbidden::Replace => without_bad_references(attribute),
+            };
             let value = attribute.normalized_value(quick_xml::XmlVersion::Implicit1_0);
             let value = value.map_err(|error| self.malformed(error))?;
             let value = self.checked(&value)?;
@@ -253,6 +257,36 @@ impl<'l> Parser<'l> {
     }
 }
 
+/// The attribute with U+FFFD in place of references to what is no character at all, such as `&#0;`:
+/// the rest of the value is still worth reading.
+fn without_bad_references(attribute: Attribute<'_>) -> Attribute<'_> {
+    let mut pieces = attribute.value.split("&#");
+    let mut value = pieces.next().unwrap_or_default().to_owned();
+    let mut is_changed = false;
+    for piece in pieces {
+        match piece.split_once(';') {
+            Some((number, rest)) if !names_a_character(number) => {
+                value.push('\u{fffd}');
+                value.push_str(rest);
+                is_changed = true;
+            }
+            _ => {
+                value.push_str("&#");
+                value.push_str(piece);
+            }
+        }
+    }
+    if is_changed { Attribute { value: value.into(), ..attribute } } else { attribute }
+}
+
+fn names_a_character(number: &str) -> bool {
+    let number = match number.strip_prefix('x') {
+        Some(hex) => u32::from_str_radix(hex, 16),
+        None => number.parse(),
+    };
+    number.ok().filter(|number| *number != 0).and_then(char::from_u32).is_some()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
@@ -297,6 +331,9 @@ mod tests {
     fn forbidden_characters_become_a_mark_when_lenient() {
         let root = parse_lenient("<a>x\u{1}&#x1F;y</a>".as_bytes(), &Limits::default()).unwrap();
         assert_eq!(root.text(), "x\u{fffd}\u{fffd}y");
+        let root =
+            parse_lenient(br#"<a k="x&#x1F;y&amp;&#0;&#xD83D;z"/>"#, &Limits::default()).unwrap();
+        assert_eq!(root.attribute("k"), Some("x\u{fffd}y&\u{fffd}\u{fffd}z"));
     }
 
     #[test]

@@ -1,12 +1,16 @@
 //! Digests: what was kept for a person becomes mails.
 
-use crate::delivery::{DeliveryKey, NewMail, Readers};
+use jiff::tz::TimeZone;
+
+use crate::delivery::{DeliveryKey, NewMail, Readers, day};
 use crate::hash::Fields;
 use crate::member::Language;
 use crate::message::{MessageId, Person, PostKey, RoomId};
+use crate::preference::Form;
 
-/// Most messages in one mail; what is left goes into a further one.
-pub const MESSAGES_MAX: usize = 1_000;
+/// Most messages in one mail; what is left goes into a further one. Long before, a mail shows
+/// headlines and has the complete listing attached; this bounds memory.
+pub const MESSAGES_MAX: usize = 5_000;
 
 /// Names a mail's text: 32 lower-case hexadecimal digits, equal for mails that say the same to
 /// readers of one language and time zone, so that the guest composes it once.
@@ -22,6 +26,8 @@ pub struct Cover<'a> {
     pub reason: &'a str,
     /// Whether it names its reader.
     pub named: bool,
+    /// How its room is shown.
+    pub form: Form,
 }
 
 impl ShareKey {
@@ -39,8 +45,10 @@ impl ShareKey {
             .number(readers.named.into())
             .number(digest.into());
         let all = covers.into_iter();
-        let all =
-            all.fold(head, |f, c| f.text(c.message.as_str()).text(c.reason).number(c.named.into()));
+        let all = all.fold(head, |fields, cover| {
+            let fields = fields.text(cover.message.as_str()).text(cover.reason);
+            fields.number(cover.named.into()).text(cover.form.as_str())
+        });
         Self(all.finish())
     }
 
@@ -70,6 +78,8 @@ pub struct Kept {
     pub reason: String,
     /// Whether it names its reader.
     pub named: bool,
+    /// How its room is shown.
+    pub form: Form,
 }
 
 /// A reader of digests.
@@ -92,13 +102,23 @@ pub struct Gathered {
     pub mail: NewMail,
     /// Its messages.
     pub covers: Vec<MessageId>,
+    /// How each of them is shown.
+    pub forms: Vec<Form>,
 }
 
 /// Turns what was kept for `reader` into mails due at once: one, unless there are more than
-/// [`MESSAGES_MAX`] messages; none if nothing was kept.
-pub fn gather(reader: &Reader, mut kept: Vec<Kept>, now_ms: i64) -> Vec<Gathered> {
+/// [`MESSAGES_MAX`] messages; none if nothing was kept. `digest` tells whether they were collected
+/// on a schedule, and `zone` by which calendar the mails count.
+pub fn gather(
+    reader: &Reader,
+    mut kept: Vec<Kept>,
+    digest: bool,
+    zone: &TimeZone,
+    now_ms: i64,
+) -> Vec<Gathered> {
     sort(&mut kept);
-    kept.chunks(MESSAGES_MAX).map(|kept| edition(reader, kept, now_ms)).collect()
+    let edition = |kept| edition(reader, kept, digest, day(zone, now_ms), now_ms);
+    kept.chunks(MESSAGES_MAX).map(edition).collect()
 }
 
 /// Puts messages in the order in which a mail shows them: by room, in each room oldest first.
@@ -107,25 +127,31 @@ pub fn sort(kept: &mut [Kept]) {
     kept.sort_by_cached_key(|k| (k.room.clone(), k.sent_ms, numeric(&k.post)));
 }
 
-fn edition(reader: &Reader, kept: &[Kept], now_ms: i64) -> Gathered {
+fn edition(reader: &Reader, kept: &[Kept], digest: bool, day: i64, now_ms: i64) -> Gathered {
     let readers = Readers {
         language: reader.language,
         time_zone: reader.time_zone.clone(),
         named: kept.iter().all(|k| k.named),
     };
-    let covers =
-        kept.iter().map(|k| Cover { message: &k.message, reason: &k.reason, named: k.named });
+    let covers = kept.iter().map(|k| Cover {
+        message: &k.message,
+        reason: &k.reason,
+        named: k.named,
+        form: k.form,
+    });
     let mail = NewMail {
         key: DeliveryKey::derive(&reader.person.address, kept.iter().map(|k| &k.message), 0),
         person: reader.person.clone(),
         mailbox: reader.mailbox.clone(),
-        share: ShareKey::derive(covers, &readers, true),
+        share: ShareKey::derive(covers, &readers, digest),
         readers,
-        digest: true,
+        digest,
         covers: kept.len(),
         due_ms: now_ms,
+        day,
     };
-    Gathered { mail, covers: kept.iter().map(|k| k.message.clone()).collect() }
+    let covers = kept.iter().map(|k| k.message.clone()).collect();
+    Gathered { mail, covers, forms: kept.iter().map(|k| k.form).collect() }
 }
 
 #[cfg(test)]
@@ -138,7 +164,12 @@ mod tests {
     fn kept(room: &str, post: usize, sent_ms: i64) -> Kept {
         let (room, post) = (RoomId::new(room), PostKey::new(post.to_string()));
         let message = MessageId::derive(&room, &post);
-        Kept { message, room, sent_ms, post, reason: "kept".into(), named: false }
+        let form = Form::Complete;
+        Kept { message, room, sent_ms, post, reason: "kept".into(), named: false, form }
+    }
+
+    fn gathered(reader: &Reader, kept: Vec<Kept>, now_ms: i64) -> Vec<Gathered> {
+        gather(reader, kept, true, &TimeZone::UTC, now_ms)
     }
 
     fn reader(name: &str) -> Reader {
@@ -153,7 +184,7 @@ mod tests {
     #[test]
     fn rooms_first_then_time_then_number() {
         let all = [kept("b", 1, 1), kept("a", 10, 5), kept("a", 9, 5), kept("a", 11, 4)];
-        let mails = gather(&reader("anna"), all.to_vec(), 77);
+        let mails = gathered(&reader("anna"), all.to_vec(), 77);
         assert_eq!(mails.len(), 1);
         let expected = [&all[3], &all[2], &all[1], &all[0]].map(|k| k.message.clone());
         assert_eq!(mails[0].covers, expected);
@@ -163,10 +194,10 @@ mod tests {
     #[test]
     fn the_order_of_arrival_changes_nothing() {
         let mut all = vec![kept("b", 1, 1), kept("a", 10, 5), kept("a", 9, 5)];
-        let first = gather(&reader("anna"), all.clone(), 1);
+        let first = gathered(&reader("anna"), all.clone(), 1);
         all.reverse();
-        assert_eq!(gather(&reader("anna"), all.clone(), 1), first);
-        let other = gather(&reader("bea"), all, 1);
+        assert_eq!(gathered(&reader("anna"), all.clone(), 1), first);
+        let other = gathered(&reader("bea"), all, 1);
         assert_eq!(other[0].mail.share, first[0].mail.share);
         assert_ne!(other[0].mail.key, first[0].mail.key);
     }
@@ -177,16 +208,19 @@ mod tests {
         let plain = vec![kept("a", 1, 1), kept("a", 2, 2)];
         let mut naming = plain.clone();
         naming[0].named = true;
-        let share = |kept| gather(&reader("anna"), kept, 1)[0].mail.share.clone();
-        assert_ne!(share(plain), share(naming));
+        let share = |kept| gathered(&reader("anna"), kept, 1)[0].mail.share.clone();
+        assert_ne!(share(plain.clone()), share(naming));
+        let mut shorter = plain.clone();
+        shorter[0].form = Form::Summary;
+        assert_ne!(share(plain), share(shorter));
     }
 
     #[test]
     fn a_mail_is_bounded_and_nothing_is_dropped() {
         let all: Vec<_> = (0..=2 * MESSAGES_MAX).map(|n| kept("a", n, 0)).collect();
-        let mails = gather(&reader("anna"), all, 1);
+        let mails = gathered(&reader("anna"), all, 1);
         let sizes: Vec<_> = mails.iter().map(|m| m.covers.len()).collect();
         assert_eq!(sizes, [MESSAGES_MAX, MESSAGES_MAX, 1]);
-        assert!(gather(&reader("anna"), Vec::new(), 1).is_empty());
+        assert!(gathered(&reader("anna"), Vec::new(), 1).is_empty());
     }
 }

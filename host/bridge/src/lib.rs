@@ -13,6 +13,7 @@
 //! 5. [`mail::Composition`]: what the guest made of it, checked, or [`mail::plain`].
 //! 6. [`outbox::Standing`]: the way of a mail to sent, failed or unconfirmed.
 
+pub mod command;
 pub mod delivery;
 pub mod digest;
 pub mod gate;
@@ -23,6 +24,8 @@ pub mod member;
 pub mod message;
 pub mod outbox;
 pub mod plan;
+pub mod preference;
+pub mod receipt;
 pub mod room;
 pub mod schedule;
 mod text;

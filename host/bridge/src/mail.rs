@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use serde::{Deserialize, Serialize};
+
 use crate::message::{Kind, Message, Part};
 use crate::{markup, text};
 
@@ -11,7 +13,7 @@ pub const SUBJECT_UNITS_MAX: usize = 255;
 /// Longest preview in UTF-16 units; a longer one is cut.
 pub const PREVIEW_UNITS_MAX: usize = 200;
 
-/// Largest HTML, and largest plain text.
+/// Largest HTML, largest plain text, and largest listing.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
 
 /// Most of [`markup::effort`] that HTML may cost. The largest mail costs as much with a tag every
@@ -19,7 +21,8 @@ pub const BODY_BYTES_MAX: usize = 1 << 20;
 const EFFORT_MAX: usize = 1 << 20;
 
 /// How loudly a mail asks to be read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Importance {
     /// May wait.
     Low,
@@ -31,7 +34,7 @@ pub enum Importance {
 }
 
 /// A mail but for its recipient and its headers. The HTML is not yet cleaned of what is active.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Composition {
     /// One line of at most [`SUBJECT_UNITS_MAX`].
     pub subject: String,
@@ -41,6 +44,9 @@ pub struct Composition {
     pub html: String,
     /// The same in plain text.
     pub text: String,
+    /// Every message in full, if the HTML does not show every one in full.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listing: Option<String>,
     /// How loudly it asks to be read.
     pub importance: Importance,
 }
@@ -71,7 +77,9 @@ impl Composition {
     pub fn check(self) -> Result<Self, CompositionError> {
         one_line("subject", &self.subject)?;
         one_line("preview", &self.preview)?;
-        for (name, body) in [("HTML", &self.html), ("plain text", &self.text)] {
+        let listing = self.listing.as_ref().map(|listing| ("a listing", listing));
+        let bodies = [("HTML", &self.html), ("plain text", &self.text)];
+        for (name, body) in bodies.into_iter().chain(listing) {
             if body.len() > BODY_BYTES_MAX {
                 return Err(CompositionError::TooLarge(name, body.len()));
             }
@@ -88,6 +96,7 @@ impl Composition {
             preview: text::clip(self.preview.trim(), PREVIEW_UNITS_MAX).into_owned(),
             html: printable(self.html),
             text: printable(self.text),
+            listing: self.listing.map(printable).filter(|listing| !listing.trim().is_empty()),
             importance: self.importance,
         })
     }
@@ -104,6 +113,24 @@ fn printable(mut body: String) -> String {
         body.retain(|c| !lost(c));
     }
     body
+}
+
+/// A mail of words alone, that the host writes by itself: an answer to somebody.
+#[must_use]
+pub fn letter(subject: &str, words: &str) -> Composition {
+    let text = printable(format!("{}\n", words.trim_end()));
+    Composition {
+        subject: text::clip(&text::one_line(subject), SUBJECT_UNITS_MAX).into_owned(),
+        preview: text::clip(&text::one_line(&text), PREVIEW_UNITS_MAX).into_owned(),
+        html: format!(
+            "<table role=\"presentation\" width=\"640\" align=\"center\" cellpadding=\"0\" cellspacing=\"0\" border=\"0\">\
+<tr><td style=\"padding:16px;font-family:'Segoe UI',Arial,sans-serif;font-size:14px;line-height:21px;color:#24272b;\">{}</td></tr></table>",
+            escape(text.trim_end()).replace('\n', "<br>")
+        ),
+        text,
+        listing: None,
+        importance: Importance::Normal,
+    }
 }
 
 /// A message for [`plain`].
@@ -133,13 +160,14 @@ pub fn plain(entries: &[Entry<'_>], why: &str) -> Composition {
         preview: String::new(),
         html: String::new(),
         text: String::new(),
+        listing: None,
         importance: Importance::Normal,
     };
     if entries.iter().any(|entry| entry.message.kind == Kind::Alert) {
         mail.importance = Importance::High;
     }
     if let Some(first) = entries.first().filter(|entry| !entry.secret) {
-        let words = text::one_line(&first.message.plain_text());
+        let words = text::one_line(&words(first.message));
         mail.preview = text::clip(&words, PREVIEW_UNITS_MAX).into_owned();
     }
     let mut shown = 0;
@@ -169,10 +197,10 @@ fn subject(entries: &[Entry<'_>], rooms: &[&str]) -> String {
         _ => format!("[{} rooms]", rooms.len()),
     };
     let words = match entries {
-        [entry] if entry.secret => "new message".to_owned(),
+        [entry] if entry.secret && !is_gap(entry.message) => "new message".to_owned(),
         [entry] => match &entry.message.kind {
             Kind::Story { title } => text::one_line(title),
-            _ => text::one_line(&entry.message.plain_text()),
+            _ => text::one_line(&words(entry.message)),
         },
         _ => format!("{} messages", entries.len()),
     };
@@ -182,12 +210,12 @@ fn subject(entries: &[Entry<'_>], rooms: &[&str]) -> String {
 }
 
 fn paragraphs(entry: &Entry<'_>) -> (String, String) {
-    let head = format!(
-        "{} in {}, {}",
-        text::one_line(&entry.message.author.name),
-        text::one_line(entry.room),
-        entry.sent
-    );
+    let place = format!("{}, {}", text::one_line(entry.room), entry.sent);
+    // Who would be named as the author of a gap has written nothing.
+    let head = match is_gap(entry.message) {
+        true => place,
+        false => format!("{} in {place}", text::one_line(&entry.message.author.name)),
+    };
     let title = match &entry.message.kind {
         Kind::Story { title } => Some(text::one_line(title)),
         _ => None,
@@ -205,8 +233,36 @@ fn paragraphs(entry: &Entry<'_>) -> (String, String) {
     (text, html)
 }
 
+fn is_gap(message: &Message) -> bool {
+    matches!(message.kind, Kind::Gap { .. })
+}
+
+/// What is told of a message that is none.
+fn told_gap(missing: Option<u32>) -> String {
+    match missing {
+        Some(1) => "1 message was missed; the room's history no longer has it.".to_owned(),
+        Some(count) => {
+            format!("{count} messages were missed; the room's history no longer has them.")
+        }
+        None => {
+            "Messages were missed, how many is not known; the room's history no longer has them."
+                .to_owned()
+        }
+    }
+}
+
+fn words(message: &Message) -> String {
+    match message.kind {
+        Kind::Gap { missing } => told_gap(missing),
+        _ => message.plain_text(),
+    }
+}
+
 /// Plain text with the addresses behind links: there is nothing to click on in it.
 fn spelled(message: &Message) -> String {
+    if let Kind::Gap { missing } = message.kind {
+        return told_gap(missing);
+    }
     let part = |part: &Part| match part {
         Part::Hyperlink { address, words }
         | Part::RoomLink { address, words }
@@ -260,6 +316,7 @@ mod tests {
             preview: "bob: main is red".into(),
             html: "<p>main is red</p>".into(),
             text: "main is red".into(),
+            listing: None,
             importance: Importance::Normal,
         }
     }
@@ -300,8 +357,60 @@ mod tests {
         let rows = "<tr><td><p>a message of some words</p></td></tr>".repeat(20_000);
         let html = format!("<div><table>{rows}</table></div>");
         assert!(Composition { html, ..composed() }.check().is_ok());
-        let html = "<div>".repeat(10_000);
-        assert_eq!(Composition { html, ..composed() }.check(), Err(CompositionError::TooNested));
+        let attributes = (0..50_000).map(|n| format!(" a{n}=\">\"")).collect::<String>();
+        for html in [
+            "<div>".repeat(10_000),
+            "<div><p title=\"></div>\"></p>".repeat(10_000),
+            format!("{}{}", "<p><b>".repeat(100), "<p>x</p>".repeat(50_000)),
+            format!("<b{attributes}>"),
+        ] {
+            let refused = Composition { html, ..composed() }.check();
+            assert_eq!(refused, Err(CompositionError::TooNested));
+        }
+    }
+
+    #[test]
+    fn a_listing_is_bounded_and_printable() {
+        let with = |listing: &str| Composition { listing: Some(listing.into()), ..composed() };
+        assert_eq!(with("a\u{1}b").check().unwrap().listing.as_deref(), Some("ab"));
+        assert_eq!(with(" \n").check().unwrap().listing, None);
+        let refused = with(&"x".repeat(BODY_BYTES_MAX + 1)).check();
+        assert_eq!(refused, Err(CompositionError::TooLarge("a listing", BODY_BYTES_MAX + 1)));
+        let old = r#"{"subject":"s","preview":"","html":"h","text":"t","importance":"normal"}"#;
+        let old: Composition = serde_json::from_str(old).unwrap();
+        assert_eq!(old.listing, None);
+        assert!(!serde_json::to_string(&old).unwrap().contains("listing"));
+    }
+
+    #[test]
+    fn a_gap_is_told_and_nobody_wrote_it() {
+        for (missing, words) in [
+            (Some(1), "1 message was missed; the room's history no longer has it."),
+            (Some(12), "12 messages were missed; the room's history no longer has them."),
+            (
+                None,
+                "Messages were missed, how many is not known; the room's history no longer has them.",
+            ),
+        ] {
+            let mut message = message("bob", 1);
+            message.kind = Kind::Gap { missing };
+            message.parts.clear();
+            let entry = Entry {
+                message: &message,
+                room: "Build",
+                sent: "10:04",
+                reason: "r",
+                secret: true,
+            };
+            let mail = plain(&[entry], "x");
+            assert_eq!(mail.subject, format!("[Build] {words}"));
+            assert!(
+                mail.text.starts_with(&format!("Build, 10:04:\n{words}\n(r)\n")),
+                "{}",
+                mail.text
+            );
+            assert!(mail.html.contains("<b>Build, 10:04</b>"), "{}", mail.html);
+        }
     }
 
     #[test]

@@ -106,6 +106,12 @@ pub enum Kind {
         /// Plain text, one line.
         title: String,
     },
+    /// No message, but the place of messages that were missed and that the room's history no
+    /// longer has. It has no parts.
+    Gap {
+        /// How many were missed, if that is known.
+        missing: Option<u32>,
+    },
 }
 
 /// A piece of a message. All text is plain: whoever shows it escapes it.
@@ -244,5 +250,11 @@ mod tests {
             serde_json::to_string(&Kind::Story { title: "t".into() }).unwrap(),
             r#"{"story":{"title":"t"}}"#
         );
+        for (missing, json) in [(Some(3), "3"), (None, "null")] {
+            let (kind, json) =
+                (Kind::Gap { missing }, format!(r#"{{"gap":{{"missing":{json}}}}}"#));
+            assert_eq!(serde_json::to_string(&kind).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Kind>(&json).unwrap(), kind);
+        }
     }
 }

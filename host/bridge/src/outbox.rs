@@ -68,6 +68,8 @@ pub enum State {
     /// It left the drafts, and nobody saw where to. An end: it counts as sent, for sending it
     /// again might send it twice.
     Unconfirmed,
+    /// There was nothing left to say before it was sent, or an administrator discarded it. An end.
+    Withdrawn,
 }
 
 impl State {
@@ -81,6 +83,7 @@ impl State {
             Self::Sent => "sent",
             Self::Failed => "failed",
             Self::Unconfirmed => "unconfirmed",
+            Self::Withdrawn => "withdrawn",
         }
     }
 
@@ -94,6 +97,7 @@ impl State {
             ("sent", _) => Self::Sent,
             ("failed", _) => Self::Failed,
             ("unconfirmed", _) => Self::Unconfirmed,
+            ("withdrawn", _) => Self::Withdrawn,
             _ => return None,
         })
     }
@@ -108,7 +112,7 @@ impl State {
 
     /// Whether nothing follows.
     pub fn is_end(&self) -> bool {
-        matches!(self, Self::Sent | Self::Failed | Self::Unconfirmed)
+        matches!(self, Self::Sent | Self::Failed | Self::Unconfirmed | Self::Withdrawn)
     }
 }
 
@@ -235,7 +239,7 @@ impl Standing {
                 Some(Task::Send(draft.clone()))
             }
             (State::Sending(draft), Some(_)) => Some(Task::FindSent(draft.clone())),
-            (State::Sent | State::Failed | State::Unconfirmed, _) => None,
+            (State::Sent | State::Failed | State::Unconfirmed | State::Withdrawn, _) => None,
         }
     }
 
@@ -250,6 +254,12 @@ impl Standing {
         self.attempts = self.attempts.saturating_add(1);
         self.asked_ms = Some(now_ms);
         Some(self)
+    }
+
+    /// Ends a mail that is not to be sent after all, whatever its state.
+    #[must_use]
+    pub fn withdraw(self, reason: &str, now_ms: i64) -> Self {
+        self.end(State::Withdrawn, Some(reason.to_owned()), now_ms)
     }
 
     /// Whether a request is out, by what was committed.

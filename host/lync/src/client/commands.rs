@@ -6,15 +6,16 @@ use std::time::Instant;
 
 use super::Session;
 use super::errors::{CommandError, Loss};
-use super::events::{Event, PostToken, RoomsQuery};
+use super::events::{Event, Page, PostToken, RoomsQuery};
 use super::limits::{
     COMMAND_BUSY_TRIES_MAX, COMMAND_PAUSE, COMMAND_TIMEOUT, COMMAND_TRIES_MAX,
     COMMANDS_IN_FLIGHT_MAX, COMMANDS_WAITING_MAX, POSTS_REMEMBERED_MAX, REQUEST_TIMEOUT,
 };
+use super::post::Post;
 use super::transactions::Purpose;
 use crate::Now;
 use crate::sip::Method;
-use crate::xccos::{self, ChatMessage, Command, Envelope, Reply, RoomInfo, RoomUri};
+use crate::xccos::{self, ChatMessage, Command, Data, Envelope, Reply, RoomInfo, RoomUri};
 
 /// What a command was for.
 #[derive(Clone, Debug)]
@@ -28,6 +29,7 @@ pub(super) enum Task {
     Join(Vec<RoomUri>),
     Part(RoomUri),
     History(RoomUri),
+    Review(RoomUri, u32),
     Members(RoomUri),
     Post(PostToken),
 }
@@ -262,6 +264,10 @@ impl Session {
             Task::Join(rooms) => self.on_joined(rooms, reply, now),
             Task::Part(room) => self.on_parted(&room, now),
             Task::History(room) => self.on_history(&room, &reply.data, now),
+            Task::Review(room, asked) => {
+                let result = Ok(reviewed(&room, asked, &reply.data, now));
+                self.link.event(Event::Reviewed { room: room.key().to_owned(), result });
+            }
             Task::Members(room) => {
                 let result = xccos::assumed::members(&reply.data, &room);
                 let result = result.map_err(|_| CommandError::Unmentioned);
@@ -288,6 +294,10 @@ impl Session {
             }
             Task::Part(room) => self.on_parted(&room, now),
             Task::History(room) => self.on_history_failed(&room, now),
+            Task::Review(room, _) => {
+                let room = room.key().to_owned();
+                self.link.event(Event::Reviewed { room, result: Err(error) });
+            }
             Task::Members(room) => {
                 let room = room.key().to_owned();
                 self.link.event(Event::Members { room, result: Err(error) });
@@ -296,6 +306,19 @@ impl Session {
                 self.link.event(Event::PostResult { token, result: Err(error) });
             }
         }
+    }
+}
+
+fn reviewed(room: &RoomUri, asked: u32, data: &Data, now: Now) -> Page {
+    let (messages, skipped) =
+        data.room(room).map(|info| (info.messages.clone(), info.skipped)).unwrap_or_default();
+    let came = messages.len().saturating_add(skipped);
+    let ours = messages.into_iter().filter(|message| message.room == *room);
+    Page {
+        posts: ours.map(|message| Post::new(message, true, now.unix)).collect(),
+        // What could not be read is there all the same: then nothing can be said of what is not.
+        whole: skipped == 0 && usize::try_from(asked).is_ok_and(|asked| came < asked),
+        readable: skipped == 0,
     }
 }
 

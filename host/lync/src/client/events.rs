@@ -28,6 +28,17 @@ pub enum Output {
     Ended(Ended),
 }
 
+/// The last posts of a room as its history holds them now.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The posts.
+    pub posts: Vec<Post>,
+    /// Whether the history holds no others.
+    pub whole: bool,
+    /// Whether every post of the page could be read: only then is one that is not there gone.
+    pub readable: bool,
+}
+
 /// What happened. Addresses and texts in it belong in no log above DEBUG.
 #[derive(Debug)]
 pub enum Event {
@@ -100,6 +111,13 @@ pub enum Event {
         from: u64,
         /// The last id missed; `None` if that is not known.
         to: Option<u64>,
+    },
+    /// The answer to [`super::Session::review`].
+    Reviewed {
+        /// The room.
+        room: String,
+        /// What its history holds now.
+        result: Result<Page, CommandError>,
     },
     /// Somebody entered a room.
     Entered {

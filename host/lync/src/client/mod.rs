@@ -29,7 +29,7 @@ use std::time::Instant;
 
 pub use self::config::SessionConfig;
 pub use self::errors::{CommandError, Diagnostics, Ended, Loss, ProtocolError, Unavailable};
-pub use self::events::{Event, Output, PostToken, Provisioned, Receipt, RoomsQuery, Timer};
+pub use self::events::{Event, Output, Page, PostToken, Provisioned, Receipt, RoomsQuery, Timer};
 pub use self::post::Post;
 pub use self::rooms::{KNOWN_MAX, RoomRequest};
 pub use crate::sip::Transport;
@@ -210,6 +210,19 @@ impl Session {
         }
         let command = Command::Assumed(Request::Members { room: room.clone() });
         self.command(Task::Members(room), command, now);
+    }
+
+    /// Reads the last `last` posts of a room once more, at most as many as the server gives: what an
+    /// administrator removed is no longer among them, what he replaced has other words (dossier
+    /// 6.1). Answered by [`Event::Reviewed`]; nothing is handed over anew.
+    pub fn review(&mut self, uri: &str, last: u32, now: Now) {
+        let refuse = |error| Event::Reviewed { room: uri.to_owned(), result: Err(error) };
+        let Some(room) = RoomUri::parse(uri) else {
+            return self.link.event(refuse(CommandError::NotARoom));
+        };
+        let last = last.clamp(1, self.chat.search_limit().max(1));
+        let command = Command::BackContext { room: room.clone(), last };
+        self.command(Task::Review(room, last), command, now);
     }
 
     /// Posts plain text in a room; lines end LF. Answered by [`Event::PostResult`].

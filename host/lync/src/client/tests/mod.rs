@@ -120,6 +120,13 @@ pub(super) fn word(event: &Event) -> String {
         Event::Begun { last_id, .. } => format!("begun {last_id}"),
         Event::CaughtUp { .. } => "caught up".into(),
         Event::Gap { from, to, .. } => format!("gap {from}-{}", to.unwrap_or(0)),
+        Event::Reviewed { result, .. } => match result {
+            Ok(page) => {
+                let posts: Vec<_> = page.posts.iter().map(|post| post.chat.as_str()).collect();
+                format!("reviewed {} whole:{}", posts.join(","), page.whole)
+            }
+            Err(error) => format!("not reviewed: {error}"),
+        },
         Event::Entered { address, .. } => format!("{address} entered"),
         Event::Left { address, .. } => format!("{address} left"),
         Event::Parted { retry_in, .. } => {

@@ -52,6 +52,26 @@ fn confirm_all(pair: &mut Pair) {
     pair.drain();
 }
 
+/// What an administrator removed or replaced shows; nothing is handed over anew.
+#[test]
+fn history_is_read_once_more() {
+    let mut pair = joined();
+    pair.session.review(ROOM, 3, pair.clock.now());
+    pair.drain();
+    let envid = pair.command("bccontext");
+    let entries = entry("msg", 40, "old") + &entry("msg", 41, "old") + &entry("msg", 42, "other");
+    pair.rpl("bccontext", envid, 200, &format!("<chanib uri=\"{ROOM}\">{entries}</chanib>"));
+    assert_eq!(pair.told(), ["reviewed old,old,other whole:false"]);
+    pair.session.review(ROOM, 3, pair.clock.now());
+    pair.drain();
+    let envid = pair.command("bccontext");
+    pair.rpl("bccontext", envid, 200, "");
+    assert_eq!(pair.told(), ["reviewed  whole:true"]);
+    pair.session.review("nonsense", 3, pair.clock.now());
+    pair.drain();
+    assert!(pair.told()[0].starts_with("not reviewed: "));
+}
+
 #[test]
 fn a_live_post_is_answered_when_it_is_safe() {
     let mut pair = joined();

@@ -5,6 +5,7 @@
 //! ignore case when they compare.
 
 use crate::{
+    attachment::FileAttachment,
     create_item::CreateItem,
     date_time::DateTime,
     delete_item::{DeleteItem, DeleteType},
@@ -14,7 +15,7 @@ use crate::{
     get_item::GetItem,
     item::{Body, Importance, Message, MimeContent},
     item_id::ItemId,
-    mime::{MimeError, OutgoingMail},
+    mime::{Attachment, MimeError, OutgoingMail},
     property::{
         ExtendedFieldUri, ExtendedProperty, PropertyKey, PropertyName, PropertyPath, PropertySet,
         PropertyType,
@@ -119,6 +120,7 @@ fn typed(mail: &OutgoingMail) -> Result<Message, MimeError> {
     Ok(Message {
         subject: Some(subject(mail)),
         body: Some(Body::html(mail.html.clone())),
+        attachments: mail.attachments.iter().map(file).collect(),
         importance: Some(mail.importance).filter(|importance| *importance != Importance::Normal),
         in_reply_to: mail.in_reply_to.clone(),
         extended_properties: headers.collect::<Result<_, _>>()?,
@@ -128,6 +130,18 @@ fn typed(mail: &OutgoingMail) -> Result<Message, MimeError> {
         references: Some(references).filter(|references| !references.is_empty()),
         ..Message::default()
     })
+}
+
+/// A file within the item: allowed since Exchange 2013 (ews.md 1.7).
+fn file(attachment: &Attachment) -> FileAttachment {
+    let media_type = attachment.media_type.split(';').next().map(|name| name.trim().to_owned());
+    FileAttachment {
+        name: Some(attachment.name.clone()),
+        content_type: media_type,
+        is_inline: Some(false),
+        content: Some(attachment.bytes.clone()),
+        ..FileAttachment::default()
+    }
 }
 
 /// A header field of ours as an extended property. A mailbox forgets the value of the first mail
@@ -276,6 +290,11 @@ mod tests {
             references: Vec::new(),
             headers: vec![("Auto-Submitted".to_owned(), "auto-generated".to_owned())],
             importance: Importance::Low,
+            attachments: vec![Attachment {
+                name: "messages.txt".to_owned(),
+                media_type: "text/plain; charset=utf-8".to_owned(),
+                bytes: b"all of it".to_vec(),
+            }],
             date_unix_s: 1_795_330_800,
         }
     }
@@ -324,6 +343,10 @@ mod tests {
         let item = typed.items.first().unwrap();
         assert_eq!(item.extended(&key_property()), Some("k1-3f9c0d7a"));
         assert_eq!(item.subject.as_ref().unwrap().chars().count(), SUBJECT_CHARACTERS_MAX);
+        let file = item.attachments.first().unwrap();
+        assert_eq!(file.content_type.as_deref(), Some("text/plain"));
+        assert_eq!(file.content.as_deref(), Some(&b"all of it"[..]));
+        assert_eq!(read.attachments.first().unwrap().content, file.content);
     }
 
     #[test]

@@ -1,4 +1,7 @@
-//! Quoted-printable (RFC 2045, section 6.7), for bodies that are mostly text to read.
+//! Quoted-printable (RFC 2045, section 6.7), for bodies that are mostly text to read, and base64
+//! (section 6.8) for files.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
 
 /// The longest line, without its end.
 const LINE_BYTES_MAX: usize = 76;
@@ -31,6 +34,14 @@ pub(super) fn quoted_printable(text: &str, out: &mut String) {
             }
             column += width;
         }
+        out.push_str("\r\n");
+    }
+}
+
+/// Writes bytes as base64, each line ended.
+pub(super) fn base64_lines(bytes: &[u8], out: &mut String) {
+    for line in bytes.chunks(LINE_BYTES_MAX / 4 * 3) {
+        STANDARD.encode_string(line, out);
         out.push_str("\r\n");
     }
 }
@@ -75,6 +86,20 @@ mod tests {
         assert_eq!(encoded("x \ny\t z"), "x=20\r\ny\t z\r\n");
         assert_eq!(encoded("\0\u{1b}\u{7f}"), "=00=1B=7F\r\n");
         assert_eq!(encoded(""), "");
+    }
+
+    #[test]
+    fn base64_has_lines_of_76() {
+        let encoded = |bytes: &[u8]| {
+            let mut out = String::new();
+            base64_lines(bytes, &mut out);
+            out
+        };
+        assert_eq!(encoded(b""), "");
+        assert_eq!(encoded(b"hello"), "aGVsbG8=\r\n");
+        let line = "AAAA".repeat(19);
+        assert_eq!(encoded(&[0; 57]), format!("{line}\r\n"));
+        assert_eq!(encoded(&[0; 58]), format!("{line}\r\nAA==\r\n"));
     }
 
     #[test]

@@ -7,6 +7,6 @@ mod write;
 
 pub use read::{ATTACHMENTS_MAX, IncomingMail, read};
 pub use write::{
-    HEADER_BYTES_MAX, HEADERS_MAX, MAIL_BYTES_MAX, MimeError, OutgoingMail, RECIPIENTS_MAX,
-    REFERENCES_MAX,
+    ATTACHED_MAX, Attachment, HEADER_BYTES_MAX, HEADERS_MAX, MAIL_BYTES_MAX, MimeError,
+    OutgoingMail, RECIPIENTS_MAX, REFERENCES_MAX,
 };

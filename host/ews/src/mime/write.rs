@@ -1,6 +1,9 @@
 //! Writing a mail.
 
-use super::{encoding::quoted_printable, header};
+use super::{
+    encoding::{base64_lines, quoted_printable},
+    header,
+};
 use crate::{date_time::DateTime, item::Importance, mailbox::Mailbox};
 
 /// The longest mail; base64 adds a third, and a request is kept below 4 MiB (ews.md 8.3).
@@ -14,8 +17,14 @@ pub const HEADERS_MAX: usize = 50;
 /// The longest value of a header field, bytes before encoding.
 pub const HEADER_BYTES_MAX: usize = 8 * 1024;
 
-/// Separates the two bodies. Quoted-printable text cannot hold `=_`, so it can be the same for all.
+/// The most attachments.
+pub const ATTACHED_MAX: usize = 10;
+
+/// Separates the two bodies. Neither quoted-printable text nor base64 can hold `=_`, so it can be
+/// the same for all.
 const BOUNDARY: &str = "=_alternative";
+/// Separates the bodies and the attachments.
+const MIXED: &str = "=_mixed";
 
 /// Fields that are written from what they mean, never from [`OutgoingMail::headers`].
 const OWN_FIELDS: &[&str] = &[
@@ -34,6 +43,17 @@ const OWN_FIELDS: &[&str] = &[
     "return-path",
     "received",
 ];
+
+/// A file that goes along with a mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// The file's name: letters, digits, `.`, `-` and `_` of ASCII.
+    pub name: String,
+    /// What it is, e.g. `text/plain; charset=utf-8`.
+    pub media_type: String,
+    /// The file.
+    pub bytes: Vec<u8>,
+}
 
 /// A mail to be sent: one HTML body and the same as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +78,8 @@ pub struct OutgoingMail {
     pub headers: Vec<(String, String)>,
     /// How urgent it is.
     pub importance: Importance,
+    /// Files, at most [`ATTACHED_MAX`].
+    pub attachments: Vec<Attachment>,
     /// Seconds since 1970.
     pub date_unix_s: i64,
 }
@@ -77,6 +99,9 @@ pub enum MimeError {
     /// A field name that is none, or that is not for the caller to set.
     #[error("the mail has a header field of a name that is not allowed")]
     Header,
+    /// A file name or a media type that is none.
+    #[error("the mail has an attachment of a name or type that is not allowed")]
+    Attachment,
     /// More than a limit allows.
     #[error("the mail's {0} is too large")]
     TooLarge(&'static str),
@@ -97,7 +122,18 @@ impl OutgoingMail {
         self.references.iter().try_for_each(|id| check_id(id, "References"))?;
         within(self.headers.len(), HEADERS_MAX, "list of header fields")?;
         self.headers.iter().try_for_each(|(name, value)| check_header(name, value))?;
-        within(self.html.len() + self.text.len(), MAIL_BYTES_MAX, "body")
+        within(self.attachments.len(), ATTACHED_MAX, "list of attachments")?;
+        self.attachments.iter().try_for_each(check_attachment)?;
+        within(self.html.len() + self.text.len(), MAIL_BYTES_MAX, "body")?;
+        within(self.content_bytes(), MAIL_BYTES_MAX, "whole")
+    }
+
+    /// What the bodies and the attachments take at least: the latter travel as base64.
+    #[must_use]
+    pub fn content_bytes(&self) -> usize {
+        let base64 = |file: &Attachment| file.bytes.len().div_ceil(3).saturating_mul(4);
+        let files = self.attachments.iter().map(base64).fold(0, usize::saturating_add);
+        (self.html.len() + self.text.len()).saturating_add(files)
     }
 
     /// Writes the mail.
@@ -107,14 +143,18 @@ impl OutgoingMail {
     /// [`MAIL_BYTES_MAX`].
     pub fn write(&self) -> Result<Vec<u8>, MimeError> {
         self.check()?;
-        let mut out = String::with_capacity((self.html.len() + self.text.len()) / 8 * 9 + 2048);
+        let mut out = String::with_capacity(self.content_bytes() / 8 * 9 + 2048);
         self.write_header(&mut out);
-        out.push_str("\r\n");
-        self.write_part(&mut out, "text/plain", &self.text);
-        self.write_part(&mut out, "text/html", &self.html);
-        out.push_str("--");
-        out.push_str(BOUNDARY);
-        out.push_str("--\r\n");
+        header::field(&mut out, "MIME-Version", "1.0");
+        if self.attachments.is_empty() {
+            self.write_bodies(&mut out);
+        } else {
+            multipart(&mut out, "mixed", MIXED);
+            delimiter(&mut out, MIXED);
+            self.write_bodies(&mut out);
+            self.attachments.iter().for_each(|file| write_attachment(&mut out, file));
+            end(&mut out, MIXED);
+        }
         within(out.len(), MAIL_BYTES_MAX, "whole")?;
         Ok(out.into_bytes())
     }
@@ -148,22 +188,52 @@ impl OutgoingMail {
         for (name, value) in &self.headers {
             header::unstructured(out, name, value);
         }
-        header::field(out, "MIME-Version", "1.0");
-        let content_type = format!("multipart/alternative; boundary=\"{BOUNDARY}\"");
-        header::field(out, "Content-Type", &content_type);
     }
 
-    fn write_part(&self, out: &mut String, media_type: &str, body: &str) {
-        out.push_str("--");
-        out.push_str(BOUNDARY);
-        out.push_str("\r\n");
-        header::field(out, "Content-Type", &format!("{media_type}; charset=utf-8"));
-        header::field(out, "Content-Transfer-Encoding", "quoted-printable");
-        out.push_str("\r\n");
-        quoted_printable(body, out);
-        // This line end belongs to the boundary (RFC 2046, section 5.1.1).
-        out.push_str("\r\n");
+    fn write_bodies(&self, out: &mut String) {
+        multipart(out, "alternative", BOUNDARY);
+        write_body(out, "text/plain", &self.text);
+        write_body(out, "text/html", &self.html);
+        end(out, BOUNDARY);
     }
+}
+
+/// The last header field of something that has parts, and the blank line after it.
+fn multipart(out: &mut String, subtype: &str, boundary: &str) {
+    let media_type = format!("multipart/{subtype}; boundary=\"{boundary}\"");
+    header::field(out, "Content-Type", &media_type);
+    out.push_str("\r\n");
+}
+
+fn delimiter(out: &mut String, boundary: &str) {
+    out.push_str("--");
+    out.push_str(boundary);
+    out.push_str("\r\n");
+}
+
+fn end(out: &mut String, boundary: &str) {
+    out.push_str("--");
+    out.push_str(boundary);
+    out.push_str("--\r\n");
+}
+
+fn write_body(out: &mut String, media_type: &str, body: &str) {
+    delimiter(out, BOUNDARY);
+    header::field(out, "Content-Type", &format!("{media_type}; charset=utf-8"));
+    header::field(out, "Content-Transfer-Encoding", "quoted-printable");
+    out.push_str("\r\n");
+    quoted_printable(body, out);
+    // This line end belongs to the boundary (RFC 2046, section 5.1.1).
+    out.push_str("\r\n");
+}
+
+fn write_attachment(out: &mut String, file: &Attachment) {
+    delimiter(out, MIXED);
+    header::field(out, "Content-Type", &format!("{}; name=\"{}\"", file.media_type, file.name));
+    header::field(out, "Content-Transfer-Encoding", "base64");
+    header::field(out, "Content-Disposition", &format!("attachment; filename=\"{}\"", file.name));
+    out.push_str("\r\n");
+    base64_lines(&file.bytes, out);
 }
 
 fn mailbox(mailbox: &Mailbox) -> String {
@@ -205,6 +275,21 @@ fn is_address(text: &str) -> bool {
         })
 }
 
+fn check_attachment(file: &Attachment) -> Result<(), MimeError> {
+    const NAME_BYTES_MAX: usize = 100;
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+    let named = (1..=NAME_BYTES_MAX).contains(&file.name.len())
+        && !file.name.starts_with('.')
+        && file.name.bytes().all(letter);
+    let (kind, parameters) = file.media_type.split_once(';').unwrap_or((&file.media_type, ""));
+    let token =
+        |text: &str| !text.is_empty() && text.bytes().all(|byte| letter(byte) || byte == b'+');
+    let typed = file.media_type.len() <= NAME_BYTES_MAX
+        && kind.split_once('/').is_some_and(|(kind, subtype)| token(kind) && token(subtype))
+        && parameters.bytes().all(|byte| letter(byte) || b" =;".contains(&byte));
+    if named && typed { Ok(()) } else { Err(MimeError::Attachment) }
+}
+
 fn check_header(name: &str, value: &str) -> Result<(), MimeError> {
     const NAME_BYTES_MAX: usize = 60;
     let lower = name.to_ascii_lowercase();
@@ -242,6 +327,7 @@ pub(super) mod tests {
                 ("List-Id".to_owned(), "<build.rooms.corp.example>".to_owned()),
             ],
             importance: Importance::High,
+            attachments: Vec::new(),
             date_unix_s: 1_795_330_800,
         }
     }
@@ -276,6 +362,69 @@ pub(super) mod tests {
             \r\n\
             --=_alternative--\r\n";
         assert_eq!(String::from_utf8(mail().write().unwrap()).unwrap(), expected);
+    }
+
+    pub(crate) fn listing(bytes: &[u8]) -> Attachment {
+        Attachment {
+            name: "messages.txt".to_owned(),
+            media_type: "text/plain; charset=utf-8".to_owned(),
+            bytes: bytes.to_vec(),
+        }
+    }
+
+    #[test]
+    fn a_file_goes_along() {
+        let plain = String::from_utf8(mail().write().unwrap()).unwrap();
+        let (header, bodies) = plain.split_once("Content-Type: multipart/alternative").unwrap();
+        let expected = format!(
+            "{header}Content-Type: multipart/mixed; boundary=\"=_mixed\"\r\n\
+            \r\n\
+            --=_mixed\r\n\
+            Content-Type: multipart/alternative{bodies}\
+            --=_mixed\r\n\
+            Content-Type: text/plain; charset=utf-8; name=\"messages.txt\"\r\n\
+            Content-Transfer-Encoding: base64\r\n\
+            Content-Disposition: attachment; filename=\"messages.txt\"\r\n\
+            \r\n\
+            {}\r\n\
+            eHh4\r\n\
+            --=_mixed--\r\n",
+            "eHh4".repeat(19)
+        );
+        let with = OutgoingMail { attachments: vec![listing(&[b'x'; 60])], ..mail() };
+        assert_eq!(String::from_utf8(with.write().unwrap()).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_file_is_read_as_it_was_written() {
+        let file = "\u{feff}röt\r\n--=_mixed--\r\n".repeat(100);
+        let with = OutgoingMail { attachments: vec![listing(file.as_bytes())], ..mail() };
+        let read = crate::mime::read(&with.write().unwrap()).unwrap();
+        assert_eq!(read.text.as_deref().map(str::trim_end), Some("main ist röt"));
+        assert_eq!(read.html.as_deref().map(str::trim_end), Some("<p>main ist röt</p>"));
+        let [attached] = read.attachments.as_slice() else { unreachable!("one attachment") };
+        assert_eq!(attached.name.as_deref(), Some("messages.txt"));
+        assert_eq!(attached.content_type.as_deref(), Some("text/plain"));
+        assert_eq!(attached.is_inline, Some(false));
+        let content = String::from_utf8(attached.content.clone().unwrap()).unwrap();
+        assert_eq!(content.trim_start_matches('\u{feff}'), file.trim_start_matches('\u{feff}'));
+    }
+
+    #[test]
+    fn odd_and_too_many_files_are_refused() {
+        let with = |attachments| OutgoingMail { attachments, ..mail() }.write().unwrap_err();
+        for name in ["", ".txt", "a b", "a\"b", "a/b", "a\r\nb", "ä.txt", &"x".repeat(101)] {
+            let file = Attachment { name: name.to_owned(), ..listing(b"x") };
+            assert_eq!(with(vec![file]), MimeError::Attachment, "{name}");
+        }
+        for media_type in ["", "text", "text/", "a/b\r\nBcc: x", "a/b; c=\"d\"", "a/b/c"] {
+            let file = Attachment { media_type: media_type.to_owned(), ..listing(b"x") };
+            assert_eq!(with(vec![file]), MimeError::Attachment, "{media_type}");
+        }
+        let many = vec![listing(b"x"); ATTACHED_MAX + 1];
+        assert_eq!(with(many), MimeError::TooLarge("list of attachments"));
+        let large = vec![listing(&vec![0; MAIL_BYTES_MAX / 4 * 3])];
+        assert_eq!(with(large), MimeError::TooLarge("whole"));
     }
 
     #[test]

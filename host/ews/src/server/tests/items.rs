@@ -14,6 +14,24 @@ fn get(world: &mut World, who: &str, id: &ItemId, shape: ItemShape) -> Message {
     world.ask(who, &request).unwrap().remove(0).unwrap().remove(0)
 }
 
+/// What another mail program sees of a file that came with one of our mails, in both forms.
+#[test]
+fn a_foreign_client_sees_the_file_of_a_mail() {
+    for form in [delivery::MailForm::Mime, delivery::MailForm::Typed] {
+        let mut world = World::new();
+        let message = delivery::message(&with_file(), &key("k1"), form).unwrap();
+        let id = world.create(&delivery::draft(vec![message])).remove(0);
+        world.send(&id).unwrap();
+        let found = crate::find_item::FindItem::all(FolderId::distinguished("inbox"));
+        let found = world.ask(ANA, &found).unwrap().remove(0).unwrap();
+        let id = found.items[0].item_id.clone().unwrap();
+        let item = get(&mut world, ANA, &id, ItemShape::with_base(BaseShape::AllProperties));
+        assert_eq!(item.has_attachments, Some(true), "{form:?}");
+        assert_eq!(item.attachments[0].name.as_deref(), Some("messages.txt"));
+        assert_eq!(item.attachments[0].content_type.as_deref(), Some("text/plain"));
+    }
+}
+
 #[test]
 fn an_item_shows_all_that_is_asked_for() {
     let mut world = World::new();

@@ -184,6 +184,28 @@ fn typed(key: &str, to: &[&str]) -> Message {
     }
 }
 
+/// A mail of the client's with a file.
+fn with_file() -> crate::mime::OutgoingMail {
+    crate::mime::OutgoingMail {
+        from: Person::named("Chat Digest", BOT),
+        to: vec![Person::named("Ana", ANA)],
+        subject: "Übersicht".to_owned(),
+        message_id: "<d1@corp.example>".to_owned(),
+        html: "<p>ä</p>".to_owned(),
+        text: "ä".to_owned(),
+        headers: vec![("X-Digest-Room".to_owned(), "ops".to_owned())],
+        in_reply_to: None,
+        references: Vec::new(),
+        importance: crate::item::Importance::High,
+        attachments: vec![crate::mime::Attachment {
+            name: "messages.txt".to_owned(),
+            media_type: "text/plain; charset=utf-8".to_owned(),
+            bytes: "ä\r\n".repeat(50).into_bytes(),
+        }],
+        date_unix_s: 1_795_330_800,
+    }
+}
+
 fn key(text: &str) -> DeliveryKey {
     DeliveryKey::new(text).unwrap()
 }

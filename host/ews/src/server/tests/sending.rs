@@ -207,19 +207,7 @@ fn a_deposit_looks_received() {
 #[test]
 fn the_clients_mails_are_taken_in_both_forms() {
     let mut world = World::new();
-    let mail = crate::mime::OutgoingMail {
-        from: Person::named("Chat Digest", BOT),
-        to: vec![Person::named("Ana", ANA)],
-        subject: "Übersicht".to_owned(),
-        message_id: "<d1@corp.example>".to_owned(),
-        html: "<p>ä</p>".to_owned(),
-        text: "ä".to_owned(),
-        headers: vec![("X-Digest-Room".to_owned(), "ops".to_owned())],
-        in_reply_to: None,
-        references: Vec::new(),
-        importance: crate::item::Importance::High,
-        date_unix_s: 1_795_330_800,
-    };
+    let mail = with_file();
     for (form, at) in [(MailForm::Mime, 0), (MailForm::Typed, 1)] {
         let message = delivery::message(&mail, &key("k1"), form).unwrap();
         let id = world.create(&delivery::draft(vec![message])).remove(0);
@@ -227,6 +215,12 @@ fn the_clients_mails_are_taken_in_both_forms() {
         let item = world.exchange.inbox(ANA).nth(at).unwrap();
         assert_eq!((item.subject(), item.message_id()), ("Übersicht", "<d1@corp.example>"));
         assert!(item.html().unwrap().contains("<p>ä</p>"));
+        let files: Vec<_> = item.content().attachments.iter().collect();
+        assert_eq!(files.len(), 1);
+        assert_eq!(
+            (&*files[0].name, &files[0].bytes),
+            ("messages.txt", &mail.attachments[0].bytes)
+        );
         let headers = mime::headers(item);
         assert!(
             headers.iter().any(|(name, value)| {

@@ -1,13 +1,9 @@
 //! One renderer for one message and for many: [`View`] decides what is shown and in which order,
 //! [`crate::html`] and [`crate::text`] only write it down.
 
-use crate::escape;
-use crate::excerpt::one_line;
-use crate::inbox;
-use crate::time;
-use crate::types::{Edition, Importance, Item, Kind, Link, Mail, Moment, Part, Room};
-use crate::words::{Language, Words, words};
-use crate::{html, text};
+use crate::types::{Edition, Importance, Mail};
+use crate::view::{View, is_alert};
+use crate::{html, inbox, text};
 
 /// Largest HTML; at about 102 KB, some clients cut a mail, and with it what stands at its end.
 pub(crate) const HTML_BYTES_MAX: usize = 90_000;
@@ -19,34 +15,25 @@ const LONE_HTML_BYTES_MAX: usize = 400_000;
 /// Most messages of a mail that are shown in full.
 const WHOLE_MESSAGES_MAX: usize = 250;
 
-/// A story longer than this is folded to its beginning when it stands among other messages.
-const STORY_CHARS_MAX: usize = 2_000;
-const STORY_CHARS_SHOWN: usize = 600;
-
-/// Most reasons that the footer lists.
-const REASONS_MAX: usize = 6;
-const REASON_CHARS_MAX: usize = 200;
-
-/// Longest name of a room or a time zone.
-const NAME_CHARS_MAX: usize = 80;
-
 /// How much of the messages is shown. The next one is tried when a mail is too large.
 #[derive(Debug)]
 pub(crate) struct Detail {
     /// Whether every message is shown in full.
-    whole: bool,
+    pub(crate) whole: bool,
     /// Messages shown of each room; those that matter first, then the newest.
-    per_room: usize,
+    pub(crate) per_room: usize,
     /// Characters shown of a message that matters when not every one is shown in full.
-    relevant_chars: usize,
+    pub(crate) relevant_chars: usize,
     pub(crate) rooms: usize,
-    highlights: usize,
-    links: usize,
+    pub(crate) highlights: usize,
+    pub(crate) links: usize,
+    /// Lines of each part of a summary.
+    pub(crate) lines: usize,
 }
 
 /// From everything to what surely fits: 15 rooms with a headline each stay below 60 KB even if all
 /// of it is characters that need escaping.
-const DETAILS: [Detail; 5] = [
+pub(crate) const DETAILS: [Detail; 5] = [
     Detail {
         whole: true,
         per_room: usize::MAX,
@@ -54,6 +41,7 @@ const DETAILS: [Detail; 5] = [
         rooms: usize::MAX,
         highlights: 20,
         links: 40,
+        lines: 5,
     },
     Detail {
         whole: false,
@@ -62,6 +50,7 @@ const DETAILS: [Detail; 5] = [
         rooms: 200,
         highlights: 10,
         links: 20,
+        lines: 5,
     },
     Detail {
         whole: false,
@@ -70,9 +59,26 @@ const DETAILS: [Detail; 5] = [
         rooms: 100,
         highlights: 10,
         links: 10,
+        lines: 5,
     },
-    Detail { whole: false, per_room: 15, relevant_chars: 200, rooms: 50, highlights: 5, links: 5 },
-    Detail { whole: false, per_room: 1, relevant_chars: 100, rooms: 15, highlights: 3, links: 0 },
+    Detail {
+        whole: false,
+        per_room: 15,
+        relevant_chars: 200,
+        rooms: 50,
+        highlights: 5,
+        links: 5,
+        lines: 2,
+    },
+    Detail {
+        whole: false,
+        per_room: 1,
+        relevant_chars: 100,
+        rooms: 15,
+        highlights: 3,
+        links: 0,
+        lines: 0,
+    },
 ];
 
 /// A mail, and what the administrator may want to know about it.
@@ -90,8 +96,8 @@ pub(crate) fn compose(edition: &Edition) -> Result<Composed, String> {
     let mut view = View::new(edition)?;
     let mut html = html::render(&view);
     for detail in DETAILS.iter().skip(1) {
-        if html.len() <= view.html_bytes_max()
-            && (view.count() <= WHOLE_MESSAGES_MAX || view.shortens())
+        if html.len() <= html_bytes_max(&view)
+            && (view.count_in_full() <= WHOLE_MESSAGES_MAX || view.shortens())
         {
             break;
         }
@@ -107,323 +113,22 @@ pub(crate) fn compose(edition: &Edition) -> Result<Composed, String> {
         preview: inbox::preview(&view),
         html,
         text: text::render(&view),
+        listing: view.abridges().then(|| text::listing(&view)),
         importance: if alert { Importance::High } else { Importance::Normal },
     };
     Ok(Composed { mail, note })
 }
 
-pub(crate) fn is_alert(item: &Item) -> bool {
-    matches!(item.message.kind, Kind::Alert)
-}
-
-/// All messages of one room.
-pub(crate) struct Section<'a> {
-    pub(crate) room: &'a Room,
-    pub(crate) items: Vec<&'a Item>,
-}
-
-impl Section<'_> {
-    pub(crate) fn named(&self) -> usize {
-        self.items.iter().filter(|item| item.named).count()
-    }
-}
-
-/// How a message is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
-    Whole,
-    /// The first so many characters.
-    Cut(usize),
-}
-
-/// What stands in a room's part of the mail, in order.
-pub(crate) enum Row<'a> {
-    Day(&'a Moment),
-    Hour(&'a Moment),
-    /// Messages of one author, one after the other.
-    Block(Vec<(&'a Item, Form)>),
-    /// Messages shown by their first words.
-    Headlines(Vec<&'a Item>),
-}
-
-/// A message that stands at the top of a digest too.
-pub(crate) struct Highlight<'a> {
-    pub(crate) room: &'a Room,
-    pub(crate) item: &'a Item,
-    /// What was said just before.
-    pub(crate) before: Option<&'a Item>,
-}
-
-/// A link or a file of some message.
-pub(crate) struct Reference<'a> {
-    pub(crate) item: &'a Item,
-    pub(crate) link: &'a Link,
-    pub(crate) file: bool,
-}
-
-/// What a mail shows.
-pub(crate) struct View<'a> {
-    pub(crate) words: &'static Words,
-    pub(crate) zone: &'a str,
-    pub(crate) sections: Vec<Section<'a>>,
-    pub(crate) digest: bool,
-    pub(crate) detail: &'static Detail,
-    first: Moment,
-    last: Moment,
-}
-
-impl<'a> View<'a> {
-    pub(crate) fn new(edition: &'a Edition) -> Result<Self, String> {
-        let moments = || edition.items.iter().map(|item| &item.message.sent);
-        let first = *moments().min_by_key(|m| m.unix_ms).ok_or("the edition has no item")?;
-        let last = *moments().max_by_key(|m| m.unix_ms).ok_or("the edition has no item")?;
-        let [detail, ..] = &DETAILS;
-        Ok(Self {
-            words: words(Language::of(edition.readers.language)),
-            zone: &edition.readers.time_zone,
-            sections: sections(edition)?,
-            digest: edition.digest,
-            detail,
-            first,
-            last,
-        })
-    }
-
-    pub(crate) fn items(&self) -> impl Iterator<Item = &'a Item> {
-        self.sections.iter().flat_map(|section| section.items.iter().copied())
-    }
-
-    pub(crate) fn count(&self) -> usize {
-        self.sections.iter().map(|section| section.items.len()).sum()
-    }
-
-    pub(crate) fn named(&self) -> usize {
-        self.sections.iter().map(Section::named).sum()
-    }
-
-    fn html_bytes_max(&self) -> usize {
-        if self.count() == 1 && !self.shortens() { LONE_HTML_BYTES_MAX } else { HTML_BYTES_MAX }
-    }
-
-    /// Whether not everything is shown in full for want of space.
-    pub(crate) fn shortens(&self) -> bool {
-        !self.detail.whole
-    }
-
-    /// The section of a mail that is about one room only.
-    pub(crate) fn only_section(&self) -> Option<&Section<'a>> {
-        match self.sections.as_slice() {
-            [section] => Some(section),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn period(&self) -> String {
-        let zone = one_line(self.zone, NAME_CHARS_MAX);
-        time::period(&self.first, &self.last, &zone, self.words)
-    }
-
-    /// `12 messages, 2 name you`.
-    pub(crate) fn counts(&self, count: usize, named: usize) -> String {
-        let mut counts = (self.words.messages)(count);
-        if named > 0 {
-            counts = format!("{counts}, {}", (self.words.name_you)(named));
-        }
-        counts
-    }
-
-    /// The sections that are shown, and how many are not.
-    pub(crate) fn shown(&self) -> (&[Section<'a>], usize) {
-        let shown = self.sections.len().min(self.detail.rooms);
-        let (sections, hidden) = self.sections.split_at(shown);
-        (sections, hidden.len())
-    }
-
-    /// A section in the order in which it is read, and how many of its messages are not shown.
-    pub(crate) fn rows(&self, section: &Section<'a>) -> (Vec<Row<'a>>, usize) {
-        let chosen = self.choose(section);
-        let hidden = section.items.len() - chosen.len();
-        let days = !time::same_day(&self.first, &self.last);
-        let mut rows = Vec::new();
-        let mut previous: Option<&Item> = None;
-        for item in chosen {
-            let before = previous.map(|p| &p.message.sent);
-            let sent = &item.message.sent;
-            let new_day = before.is_none_or(|b| !time::same_day(b, sent));
-            if days && new_day {
-                rows.push(Row::Day(sent));
-            } else if before.is_some_and(|b| new_day || b.hour != sent.hour) {
-                rows.push(Row::Hour(sent));
-            }
-            self.append(&mut rows, item, previous);
-            previous = Some(item);
-        }
-        (rows, hidden)
-    }
-
-    /// The messages to show: those that matter, then the newest, in their order.
-    fn choose(&self, section: &Section<'a>) -> Vec<&'a Item> {
-        let matter = section.items.iter().filter(|item| matters(item)).count();
-        let mut others = self.detail.per_room.saturating_sub(matter);
-        let mut relevant = self.detail.per_room.min(matter);
-        let mut chosen: Vec<_> = section.items.iter().rev().copied().collect();
-        chosen.retain(|item| {
-            let left = if matters(item) { &mut relevant } else { &mut others };
-            let take = *left > 0;
-            *left = left.saturating_sub(1);
-            take
-        });
-        chosen.reverse();
-        chosen
-    }
-
-    fn append(&self, rows: &mut Vec<Row<'a>>, item: &'a Item, previous: Option<&Item>) {
-        match (self.form(item), rows.last_mut()) {
-            (None, Some(Row::Headlines(items))) => items.push(item),
-            (None, _) => rows.push(Row::Headlines(vec![item])),
-            (Some(form), Some(Row::Block(block)))
-                if previous.is_some_and(|p| continues(p, item)) =>
-            {
-                block.push((item, form));
-            }
-            (Some(form), _) => rows.push(Row::Block(vec![(item, form)])),
-        }
-    }
-
-    /// How a message is shown; `None` is by its first words.
-    fn form(&self, item: &Item) -> Option<Form> {
-        let among_others = self.count() > 1;
-        let story = matches!(item.message.kind, Kind::Story(_)) && among_others;
-        let long = |chars_max| chars_exceed(&item.message.parts, chars_max);
-        if self.detail.whole {
-            let fold = story && long(STORY_CHARS_MAX);
-            return Some(if fold { Form::Cut(STORY_CHARS_SHOWN) } else { Form::Whole });
-        }
-        let chars_max = self.detail.relevant_chars;
-        let form = if long(chars_max) { Form::Cut(chars_max) } else { Form::Whole };
-        (matters(item) || !among_others).then_some(form)
-    }
-
-    /// The messages of a digest that name its readers, and how many of them are left out.
-    pub(crate) fn for_you(&self) -> (Vec<Highlight<'a>>, usize) {
-        self.highlights(|item| item.named)
-    }
-
-    /// The alerts of a digest that do not name its readers, and how many of them are left out.
-    pub(crate) fn alerts(&self) -> (Vec<Highlight<'a>>, usize) {
-        self.highlights(|item| is_alert(item) && !item.named)
-    }
-
-    /// What stands above a room's messages; nothing where the mail's title says it already.
-    pub(crate) fn heading(&self, section: &Section<'_>) -> Option<String> {
-        if self.only_section().is_none() {
-            return Some(one_line(&section.room.name, NAME_CHARS_MAX));
-        }
-        let above = !self.for_you().0.is_empty() || !self.alerts().0.is_empty();
-        above.then(|| self.words.all_messages.to_owned())
-    }
-
-    fn highlights(&self, wanted: fn(&Item) -> bool) -> (Vec<Highlight<'a>>, usize) {
-        if !self.digest || self.count() == 1 {
-            return (Vec::new(), 0);
-        }
-        let all = self.items().filter(|item| wanted(item)).count();
-        let mut highlights = Vec::new();
-        for section in &self.sections {
-            let mut before = None;
-            for item in section.items.iter().copied() {
-                if wanted(item) && highlights.len() < self.detail.highlights {
-                    highlights.push(Highlight { room: section.room, item, before });
-                }
-                before = Some(item);
-            }
-        }
-        let hidden = all - highlights.len();
-        (highlights, hidden)
-    }
-
-    /// The files and links of a digest, each once, and how many of them are left out.
-    pub(crate) fn references(&self) -> (Vec<Reference<'a>>, usize) {
-        if !self.digest || self.count() == 1 {
-            return (Vec::new(), 0);
-        }
-        let mut seen = std::collections::BTreeSet::new();
-        let mut all: Vec<_> = self
-            .items()
-            .flat_map(|item| item.message.parts.iter().map(move |part| (item, part)))
-            .filter_map(|(item, part)| match part {
-                Part::FileLink(link) => Some(Reference { item, link, file: true }),
-                Part::Hyperlink(link) => Some(Reference { item, link, file: false }),
-                _ => None,
-            })
-            .filter(|r| r.file || escape::link(&r.link.address).is_some())
-            .filter(|r| seen.insert((r.file, r.link.address.as_str(), r.item.message.room)))
-            .collect();
-        let hidden = all.len().saturating_sub(self.detail.links);
-        all.truncate(self.detail.links);
-        (all, hidden)
-    }
-
-    /// Why the readers get this, each reason once.
-    pub(crate) fn reasons(&self) -> String {
-        let mut reasons: Vec<String> = Vec::new();
-        for item in self.items() {
-            let reason = one_line(&item.reason, REASON_CHARS_MAX);
-            if reasons.len() < REASONS_MAX && !reasons.contains(&reason) {
-                reasons.push(reason);
-            }
-        }
-        reasons.join("; ")
-    }
-}
-
-/// Whether a message is shown even if others must go.
-fn matters(item: &Item) -> bool {
-    item.named || is_alert(item)
-}
-
-/// Whether a message reads on from the one before it.
-fn continues(before: &Item, item: &Item) -> bool {
-    let plain = |item: &Item| matches!(item.message.kind, Kind::Message) && !item.message.late;
-    let (a, b) = (&before.message, &item.message);
-    plain(before)
-        && plain(item)
-        && before.named == item.named
-        && (&a.author, a.author_person) == (&b.author, b.author_person)
-}
-
-fn sections(edition: &Edition) -> Result<Vec<Section<'_>>, String> {
-    let at: std::collections::BTreeMap<_, _> =
-        edition.rooms.iter().enumerate().map(|(at, room)| (room.id, at)).collect();
-    let mut sections: Vec<_> =
-        edition.rooms.iter().map(|room| Section { room, items: Vec::new() }).collect();
-    for item in &edition.items {
-        let section = at.get(&item.message.room).and_then(|at| sections.get_mut(*at));
-        section.ok_or("an item is of a room that is not listed")?.items.push(item);
-    }
-    sections.retain(|section| !section.items.is_empty());
-    Ok(sections)
-}
-
-/// Whether a message, addresses included, is longer than this.
-fn chars_exceed(parts: &[Part], chars_max: usize) -> bool {
-    let texts = parts.iter().flat_map(|part| match part {
-        Part::Text(text) | Part::Emoticon(text) => [text.as_str(), ""],
-        Part::LineBreak => ["\n", ""],
-        Part::Hyperlink(link) | Part::RoomLink(link) | Part::FileLink(link) => {
-            [link.words.as_str(), link.address.as_str()]
-        }
-        Part::Mention(mention) => [mention.words.as_str(), ""],
-    });
-    texts.flat_map(str::chars).nth(chars_max).is_some()
+fn html_bytes_max(view: &View<'_>) -> usize {
+    if view.lone() && !view.shortens() { LONE_HTML_BYTES_MAX } else { HTML_BYTES_MAX }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
     use super::*;
-    use crate::samples::{edition, item, message, moment, room};
-    use crate::types::{Message, Readers};
+    use crate::samples::{edition, gap, item, message, room};
+    use crate::types::{Item, Kind, Link, Message, Part, Readers, Room};
 
     fn mail(edition: &Edition) -> Mail {
         compose(edition).unwrap().mail
@@ -437,44 +142,83 @@ mod tests {
     }
 
     #[test]
-    fn consecutive_messages_of_one_author_are_merged() {
-        let ben = Message { author: "Ben".into(), ..message("c") };
-        let alert = Message { kind: Kind::Alert, ..message("e") };
-        let edition = edition(vec![
-            item(message("a")),
-            item(message("b")),
-            item(ben),
-            item(message("d")),
-            item(alert),
-        ]);
-        let view = View::new(&edition).unwrap();
-        let (rows, hidden) = view.rows(view.sections.first().unwrap());
-        let sizes: Vec<_> = rows
-            .iter()
-            .map(|row| match row {
-                Row::Block(block) => block.len(),
-                _ => 0,
-            })
-            .collect();
-        assert_eq!((sizes, hidden), (vec![2, 1, 1, 1], 0));
+    fn what_was_said_around_a_mention_stands_with_it() {
+        let mut items: Vec<_> = ["a", "b", "c"].map(|text| item(message(text))).into();
+        items.insert(1, gap(None));
+        items.get_mut(2).unwrap().named = true;
+        let mail = mail(&edition(items));
+        let text = "Anna Larsen, 09:14 [names you]\n\
+            > Just before: 09:14 Anna Larsen: a\n  b\n> Just after: 09:14 Anna Larsen: c\n";
+        assert!(mail.text.contains(text), "{}", mail.text);
+        assert!(mail.html.contains("Just before: 09:14 <b>Anna Larsen</b>: a</div>"));
+        assert!(mail.html.contains("Just after: 09:14 <b>Anna Larsen</b>: c</div>"));
     }
 
     #[test]
-    fn hours_and_days_are_separated() {
-        let at = |day, hour| item(Message { sent: moment(day, hour, 5), ..message("x") });
-        let edition = edition(vec![at(4, 9), at(4, 9), at(4, 10), at(5, 10)]);
-        let view = View::new(&edition).unwrap();
-        let (rows, _) = view.rows(view.sections.first().unwrap());
-        let shape: String = rows
-            .iter()
-            .map(|row| match row {
-                Row::Day(_) => 'D',
-                Row::Hour(_) => 'H',
-                Row::Block(_) => 'B',
-                Row::Headlines(_) => 'L',
-            })
-            .collect();
-        assert_eq!(shape, "DBHBDB");
+    fn a_gap_is_told_by_itself() {
+        let mail = mail(&edition(vec![gap(Some(3))]));
+        let words = "3 messages were missed; the room's history no longer has them.";
+        assert_eq!(mail.subject, format!("[Operations] {words}"));
+        assert!(mail.html.contains(words.replace('\'', "&#39;").as_str()), "{}", mail.html);
+        assert!(mail.text.contains(&format!("\n[{words}]\n")), "{}", mail.text);
+        for said in [&mail.subject, &mail.preview, &mail.html, &mail.text] {
+            assert!(!said.contains("Nobody"), "{said}");
+        }
+    }
+
+    /// In every form and language, and however much is left out.
+    #[test]
+    fn a_gap_is_never_hidden() {
+        let unknown = [
+            (0x656e, "Messages were missed, how many is not known"),
+            (0x6465, "Nachrichten fehlen, wie viele ist nicht bekannt"),
+        ];
+        for ((language, words), count) in
+            unknown.into_iter().zip([5, 400]).chain(unknown.into_iter().zip([400, 5]))
+        {
+            for summaries in [vec![], vec![1]] {
+                let mut items = vec![gap(None)];
+                items.extend((0..count).map(|_| item(message(&"x ".repeat(500)))));
+                let mut edition = Edition { summaries, ..edition(items) };
+                edition.readers.language = language;
+                let mail = mail(&edition);
+                for (said, times) in [(&mail.html, 2), (&mail.text.replace('\n', " "), 2)] {
+                    assert_eq!(said.matches(words).count(), times, "{said}");
+                }
+                assert!(mail.listing.is_none_or(|listing| listing.contains(words)));
+            }
+        }
+        let mut two = edition(vec![gap(Some(3)), item(message("x")), gap(Some(4))]);
+        assert!(mail(&two).text.contains("In 2 places messages were missed, 7 in all;"));
+        two.readers.language = 0x6465;
+        assert!(mail(&two).text.contains("An 2 Stellen fehlen Nachrichten, zusammen 7;"));
+    }
+
+    #[test]
+    fn a_room_of_gaps_keeps_its_messages() {
+        let mut items = vec![item(message("the only one"))];
+        items.extend((0..1_000).map(|_| gap(Some(1))));
+        let mail = mail(&edition(items));
+        assert!(mail.html.len() <= HTML_BYTES_MAX, "{}", mail.html.len());
+        assert!(mail.html.contains("the only one") && mail.html.contains("1000 in all"));
+    }
+
+    #[test]
+    fn a_summary_need_not_shorten() {
+        let items = (0..400).map(|n| item(message(&format!("message {n}")))).collect();
+        let mail = mail(&Edition { summaries: vec![1], ..edition(items) });
+        assert!(!mail.text.contains("by their first words"), "{}", mail.text);
+        assert!(mail.text.contains("every message in full"), "{}", mail.text);
+        let listing = mail.listing.unwrap();
+        assert!(listing.contains("message 0\n") && listing.contains("message 399\n"));
+    }
+
+    #[test]
+    fn a_folded_story_is_whole_in_the_list() {
+        let kind = Kind::Story("Plan".into());
+        let story = Message { kind, ..message(&format!("{}end of it", "word ".repeat(600))) };
+        let mail = mail(&edition(vec![item(story), item(message("x"))]));
+        assert!(!mail.text.contains("end of it") && mail.listing.unwrap().contains("end of it"));
     }
 
     #[test]
@@ -534,12 +278,29 @@ mod tests {
             let message = Message { room: n, author, kind, parts, ..message("") };
             all.push(Item { message, reason: hostile.chars().take(200).collect(), named: true });
         }
-        let rooms =
+        let rooms: Vec<_> =
             (0..400).map(|id| Room { topic: hostile.clone(), ..room(id, &hostile) }).collect();
+        for id in 0..16 {
+            for author in 0..5 {
+                let question = format!("{author}{hostile}?");
+                let kind = Kind::Message;
+                let asks =
+                    Message { room: id, author: question.clone(), kind, ..message(&question) };
+                all.push(Item { reason: String::new(), named: false, message: asks });
+                all.push(Item { message: Message { room: id, ..gap(None).message }, ..gap(None) });
+            }
+        }
         let readers = Readers { language: 0, time_zone: "UTC".into() };
-        let mail = mail(&Edition { readers, rooms, items: all, digest: true });
+        let mail = mail(&Edition {
+            readers,
+            rooms,
+            items: all,
+            digest: true,
+            summaries: (0..8).collect(),
+        });
         assert!(mail.html.len() <= HTML_BYTES_MAX, "{}", mail.html.len());
         assert!(mail.text.len() <= HTML_BYTES_MAX, "{}", mail.text.len());
+        assert!(mail.listing.is_some());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
 use crate::compose::compose;
-use crate::samples::{item, message, moment, room};
+use crate::samples::{gap, item, message, moment, room};
 use crate::types::{Edition, Item, Kind, Link, Mail, Mention, Message, Part, Readers, Room};
 
 fn text(words: &str) -> Part {
@@ -118,6 +118,7 @@ pub(crate) fn busy_morning() -> Edition {
         ],
         items,
         digest: true,
+        summaries: Vec::new(),
     }
 }
 
@@ -151,6 +152,17 @@ fn one_room() -> Edition {
     Edition { items, rooms, readers: Readers { language: 0x6465, ..all.readers }, ..all }
 }
 
+/// The busy morning with messages missing in two rooms.
+fn with_gaps() -> Edition {
+    let mut all = busy_morning();
+    for (at, missing) in [(30, None), (5, Some(12))] {
+        let before = all.items.get(at).cloned().unwrap().message;
+        let message = Message { room: before.room, sent: before.sent, ..gap(missing).message };
+        all.items.insert(at + 1, item(message));
+    }
+    all
+}
+
 fn mail(edition: &Edition) -> Mail {
     compose(edition).unwrap().mail
 }
@@ -170,6 +182,16 @@ fn a_busy_morning_is_told_in_order() {
     // Who says two things in a row is named once.
     assert_eq!(mail.text.matches("Anna Keller, 09:00\n").count(), 1);
     assert!(mail.text.contains("so far.\n09:04\n"));
+}
+
+#[test]
+fn two_rooms_are_summarised_and_the_third_is_told() {
+    let mail = mail(&Edition { summaries: vec![1, 2], ..with_gaps() });
+    assert!(mail.html.contains("24 messages from 5 people, 1 names you, 1 alert"));
+    assert!(mail.html.contains("12 messages were missed") && mail.html.contains("In 2 places"));
+    assert_eq!(mail.text.matches("Kommt jemand mit").count(), 13, "{}", mail.text);
+    let listing = mail.listing.unwrap();
+    assert!(listing.contains("Step 2: ") && listing.contains("main is red at run 7"));
 }
 
 /// Writes the mails to the folder `MAILS`.
@@ -194,7 +216,17 @@ fn mails_to_look_at() {
     let all = busy_morning();
     let crowd =
         Edition { items: crowd(400), rooms: vec![all.rooms.first().cloned().unwrap()], ..all };
+    let summaries = Edition { summaries: vec![1, 2], ..with_gaps() };
+    let rooms = vec![busy_morning().rooms.first().cloned().unwrap()];
+    let german = Readers { language: 0x6465, time_zone: "Europe/Berlin".into() };
+    let mut items = with_gaps().items;
+    items.retain(|item| item.message.room == 1);
+    items.last_mut().unwrap().message.sent = moment(5, 8, 3);
+    let summary = Edition { items, rooms, readers: german, summaries: vec![1], digest: true };
     for (name, edition) in [
+        ("gaps", with_gaps()),
+        ("summaries", summaries),
+        ("summary", summary),
         ("digest", busy_morning()),
         ("one", one_message()),
         ("alert", short()),
@@ -212,5 +244,8 @@ fn mails_to_look_at() {
             mail.text
         );
         std::fs::write(folder.join(format!("{name}.txt")), whole).unwrap();
+        if let Some(listing) = &mail.listing {
+            std::fs::write(folder.join(format!("{name}-messages.txt")), listing).unwrap();
+        }
     }
 }

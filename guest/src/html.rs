@@ -5,13 +5,15 @@
 //!
 //! The result is what stands in `<body>`; the document around it is the host's.
 
-use crate::compose::{Form, Highlight, Row, Section, View, is_alert};
 use crate::escape::{self, push, push_text};
 use crate::excerpt::{link_words, name, of_parts, one_line};
+use crate::rows::{Form, Row};
+use crate::summary::said;
 use crate::time;
 use crate::types::{Item, Kind, Link, Part};
+use crate::view::{Highlight, Reference, Section, View, is_alert};
 
-const TABLE: &str = r##"<table role="presentation" align="center" width="640" cellpadding="0" cellspacing="0" border="0" bgcolor="#fcfcfb" style="width:640px;max-width:100%;border-collapse:collapse;mso-table-lspace:0pt;mso-table-rspace:0pt;background-color:#fcfcfb"><tr><td style="border:1px solid #c9cfd6;padding:16px 20px">"##;
+const TABLE: &str = r##"<table role="presentation" align="center" width="640" cellpadding="0" cellspacing="0" border="0" bgcolor="#fcfcfb" style="width:640px;max-width:100%;border-collapse:collapse;mso-table-lspace:0pt;mso-table-rspace:0pt;background-color:#fcfcfb"><tr><td style="border:1px solid #c9cfd6;padding:16px 20px;word-wrap:break-word;word-break:break-word">"##;
 const TABLE_END: &str = "</td></tr></table>";
 const ROWS: &str = r#"<table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0" style="width:100%;border-collapse:collapse;mso-table-lspace:0pt;mso-table-rspace:0pt">"#;
 /// Without it, Word joins two tables into one.
@@ -22,10 +24,12 @@ const H2: &str = r#"<h2 style="margin:0 0 4px;font:bold 18px/24px Segoe UI,Arial
 const SMALL: &str = r#"<p style="margin:4px 0 0;font:14px/20px Segoe UI,Arial,sans-serif;mso-line-height-rule:exactly;color:#5c6166">"#;
 const LIST: &str = r#"<ul style="margin:4px 0 0;padding:0 0 0 20px;font:15px/24px Segoe UI,Arial,sans-serif;color:#2a2c2e">"#;
 const SEPARATOR: &str = r#"<tr><td colspan="2" style="border-bottom:1px solid #c9cfd6;padding:12px 0 2px"><h3 style="margin:0;font:bold 14px/20px Segoe UI,Arial,sans-serif;color:#5c6166">"#;
-const TIME_CELL: &str = r#"<td width="56" align="right" valign="top" style="font:14px/22px Segoe UI,Arial,sans-serif;color:#5c6166;padding:8px 0 0">"#;
+const TIME_CELL: &str = r#"<td width="56" align="right" valign="top" style="font:14px/22px Segoe UI,Arial,sans-serif;color:#5c6166;padding:8px 0 0;white-space:nowrap">"#;
 const MUTED: &str = r#"<span style="color:#5c6166">"#;
 const LINK: &str = r#"" style="color:#1f6aa5">"#;
 const TEXT_FONT: &str = "font:15px/22px Segoe UI,Arial,sans-serif;color:#2a2c2e";
+
+mod summary;
 
 /// Characters of a message that is shown by its first words.
 const HEADLINE_CHARS: usize = 80;
@@ -89,17 +93,14 @@ impl<'a> Page<'_, 'a> {
         }
         self.raw(SMALL);
         self.text(&view.period());
-        self.raw("<br>");
-        if view.only_section().is_none() {
-            self.text(&(view.words.rooms)(view.sections.len()));
-            self.raw(", ");
+        if let Some(line) = view.all_counts() {
+            self.raw("<br>");
+            self.text(&line);
         }
-        self.text(&view.counts(view.count(), view.named()));
         self.raw("</p>");
-        if view.shortens() {
+        for note in view.notes() {
             self.raw(SMALL);
-            let one = view.count() == 1;
-            self.text(if one { view.words.shortened } else { view.words.headlines });
+            self.text(&note);
             self.raw("</p>");
         }
         self.raw(TABLE_END);
@@ -133,18 +134,25 @@ impl<'a> Page<'_, 'a> {
 
     fn highlight(&mut self, highlight: &Highlight<'a>) {
         let item = highlight.item;
-        self.author_row(item, self.view.only_section().is_none().then_some(&highlight.room.name));
+        let room = self.view.only_section().is_none().then_some(&highlight.room.name);
+        self.author_row(item, &self.view.when(&item.message.sent), room);
         self.text_cell(item);
-        if let Some(before) = highlight.before {
-            self.raw(MUTED);
-            self.text(self.view.words.before);
-            self.raw(": ");
-            self.headline(before);
-            self.raw("</span><br>");
-        }
+        self.context(self.view.words.before, highlight.before);
         self.raw(r#"<div dir="auto">"#);
         self.text(&of_parts(&item.message.parts, HIGHLIGHT_CHARS));
-        self.raw("</div></td></tr>");
+        self.raw("</div>");
+        self.context(self.view.words.after, highlight.after);
+        self.raw("</td></tr>");
+    }
+
+    /// What was said around a message.
+    fn context(&mut self, words: &str, item: Option<&Item>) {
+        let Some(item) = item else { return };
+        self.raw(r#"<div style="color:#5c6166">"#);
+        self.text(words);
+        self.raw(": ");
+        self.headline(item, &self.view.when(&item.message.sent));
+        self.raw("</div>");
     }
 
     fn contents(&mut self) {
@@ -162,7 +170,7 @@ impl<'a> Page<'_, 'a> {
             self.raw(&format!(r##"<li><a href="#room-{at}{LINK}"##));
             self.name(&section.room.name);
             self.raw("</a>: ");
-            self.text(&self.view.counts(section.items.len(), section.named()));
+            self.text(&self.view.counts(section.count(), section.named()));
             self.raw("</li>");
         }
         self.raw("</ul>");
@@ -171,7 +179,6 @@ impl<'a> Page<'_, 'a> {
     }
 
     fn section(&mut self, at: usize, section: &Section<'a>) {
-        let (rows, hidden) = self.view.rows(section);
         self.raw(GAP);
         self.raw(TABLE);
         if let Some(heading) = self.view.heading(section) {
@@ -183,6 +190,16 @@ impl<'a> Page<'_, 'a> {
         if self.view.only_section().is_none() {
             self.topic(section);
         }
+        if section.summary {
+            self.summary(section);
+        } else {
+            self.rows(section);
+        }
+        self.raw(TABLE_END);
+    }
+
+    fn rows(&mut self, section: &Section<'a>) {
+        let (rows, hidden) = self.view.rows(section);
         if hidden > 0 {
             self.raw(SMALL);
             self.text(&(self.view.words.hidden)(hidden));
@@ -193,7 +210,6 @@ impl<'a> Page<'_, 'a> {
             self.row(&row);
         }
         self.raw("</table>");
-        self.raw(TABLE_END);
     }
 
     fn row(&mut self, row: &Row<'a>) {
@@ -202,6 +218,7 @@ impl<'a> Page<'_, 'a> {
             Row::Hour(moment) => self.separator(&format!("{:02}:00", moment.hour)),
             Row::Block(block) => self.block(block),
             Row::Headlines(items) => self.headlines(items),
+            Row::Gap(missing) => self.gap(*missing),
         }
     }
 
@@ -211,11 +228,19 @@ impl<'a> Page<'_, 'a> {
         self.raw("</h3></td></tr>");
     }
 
+    fn gap(&mut self, missing: Option<u32>) {
+        self.raw(&format!(
+            r#"<tr><td colspan="2" style="{TEXT_FONT};border:1px dashed #9aa9b8;padding:6px 12px">"#
+        ));
+        self.text(&(self.view.words.gap)(missing));
+        self.raw("</td></tr>");
+    }
+
     fn block(&mut self, block: &[(&'a Item, Form)]) {
         let Some((first, _)) = block.first() else { return };
-        self.author_row(first, None);
-        self.text_cell(first);
         let mut minute = time::clock(&first.message.sent);
+        self.author_row(first, &minute, None);
+        self.text_cell(first);
         for (item, form) in block {
             let now = time::clock(&item.message.sent);
             self.raw(r#"<div dir="auto">"#);
@@ -232,7 +257,7 @@ impl<'a> Page<'_, 'a> {
     }
 
     /// Author, marks and time, all before the words, for who has a mail read out.
-    fn author_row(&mut self, item: &Item, room: Option<&String>) {
+    fn author_row(&mut self, item: &Item, sent: &str, room: Option<&String>) {
         let font = TEXT_FONT;
         let border = border(item);
         self.raw(&format!(
@@ -256,7 +281,7 @@ impl<'a> Page<'_, 'a> {
         }
         self.raw("</td>");
         self.raw(TIME_CELL);
-        self.text(&time::clock(&item.message.sent));
+        self.text(sent);
         self.raw("</td></tr>");
     }
 
@@ -274,22 +299,17 @@ impl<'a> Page<'_, 'a> {
         ));
         for (at, item) in items.iter().enumerate() {
             self.raw(if at > 0 { "<br>" } else { "" });
-            self.headline(item);
+            self.headline(item, &time::clock(&item.message.sent));
         }
         self.raw("</td></tr>");
     }
 
-    fn headline(&mut self, item: &Item) {
-        self.text(&time::clock(&item.message.sent));
+    fn headline(&mut self, item: &Item, sent: &str) {
+        self.text(sent);
         self.raw(" <b>");
         self.text(&name(&item.message.author, 40));
         self.raw("</b>: ");
-        match &item.message.kind {
-            Kind::Story(title) if !title.trim().is_empty() => {
-                self.text(&one_line(title, HEADLINE_CHARS));
-            }
-            _ => self.text(&of_parts(&item.message.parts, HEADLINE_CHARS)),
-        }
+        self.text(&said(item, HEADLINE_CHARS));
     }
 
     fn message(&mut self, item: &Item, form: Form) {
@@ -387,23 +407,27 @@ impl<'a> Page<'_, 'a> {
         self.text(self.view.words.links_and_files);
         self.raw("</h2>");
         self.raw(LIST);
-        for reference in references {
-            self.raw("<li>");
-            if reference.file {
-                self.text(self.view.words.file);
-                self.raw(": ");
-            }
-            self.link(reference.link, &mut 300);
-            self.raw(" ");
-            self.raw(MUTED);
-            self.text(&name(&reference.item.message.author, 40));
-            self.raw(", ");
-            self.text(&time::clock(&reference.item.message.sent));
-            self.raw("</span></li>");
+        for reference in &references {
+            self.reference(reference);
         }
         self.raw("</ul>");
         self.list_end_note(hidden);
         self.raw(TABLE_END);
+    }
+
+    fn reference(&mut self, reference: &Reference<'a>) {
+        self.raw("<li>");
+        if reference.file {
+            self.text(self.view.words.file);
+            self.raw(": ");
+        }
+        self.link(reference.link, &mut 300);
+        self.raw(" ");
+        self.raw(MUTED);
+        self.text(&name(&reference.item.message.author, 40));
+        self.raw(", ");
+        self.text(&self.view.when(&reference.item.message.sent));
+        self.raw("</span></li>");
     }
 
     fn list_end_note(&mut self, hidden: usize) {
@@ -439,7 +463,7 @@ pub(crate) fn coverage(view: &View<'_>) -> String {
         .iter()
         .take(listed)
         .map(|s| {
-            let count = (view.words.messages)(s.items.len());
+            let count = (view.words.messages)(s.count());
             format!("{} ({count})", name(&s.room.name, NAME_CHARS))
         })
         .collect();
@@ -456,7 +480,7 @@ pub(crate) fn marks(view: &View<'_>, item: &Item) -> Vec<&'static str> {
     let kind = match item.message.kind {
         Kind::Alert => Some(words.alert),
         Kind::Story(_) => Some(words.story),
-        Kind::Message => None,
+        Kind::Message | Kind::Gap(_) => None,
     };
     kind.into_iter().chain(item.named.then_some(words.names_you)).collect()
 }
@@ -557,7 +581,9 @@ mod tests {
         let hostile = Item { reason: HOSTILE.into(), named: true, message };
         let mut two = hostile.clone();
         two.message.room = 2;
-        let mut digest = edition(vec![hostile.clone(), two]);
+        let mut digest = edition(vec![hostile.clone(); 4]);
+        digest.items.push(two);
+        digest.summaries = vec![1];
         digest.rooms = vec![room(1, HOSTILE), room(2, HOSTILE)];
         digest.readers.time_zone = HOSTILE.into();
         digest.rooms.iter_mut().for_each(|room| room.topic = HOSTILE.into());

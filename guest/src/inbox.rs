@@ -1,9 +1,9 @@
 //! What an inbox shows of a mail: its subject and the line beside it.
 
-use crate::compose::{View, is_alert};
 use crate::excerpt::{cut_units, name, of_parts, one_line};
 use crate::time;
 use crate::types::{Item, Kind, Privacy, Room};
+use crate::view::{View, is_alert, is_gap};
 
 /// The contract's bound, in UTF-16 units: never more than as many characters.
 const SUBJECT_UNITS_MAX: usize = 255;
@@ -23,7 +23,7 @@ pub(crate) fn subject(view: &View<'_>) -> String {
             let told = telling(view).map(|(room, item)| quote(view, room, item));
             let told = told.unwrap_or_default();
             match view.count() {
-                1 => format!("[{room}] {told}"),
+                0 | 1 => format!("[{room}] {told}"),
                 n => format!("[{room}] {} — {told}", (words.new)(n)),
             }
         }
@@ -48,13 +48,13 @@ pub(crate) fn preview(view: &View<'_>) -> String {
     };
     if view.only_section().is_none() {
         let rooms = view.sections.iter().take(5);
-        let counts = rooms.map(|s| format!("{} ({})", name(&s.room.name, 30), s.items.len()));
+        let counts = rooms.map(|s| format!("{} ({})", name(&s.room.name, 30), s.count()));
         add(counts.collect::<Vec<_>>().join(", "));
     }
     for section in &view.sections {
         let open = section.items.iter().filter(|_| section.room.privacy != Privacy::Secret);
         for item in open.take(5) {
-            add(if view.count() == 1 {
+            add(if view.lone() && !is_gap(item) {
                 of_parts(&item.message.parts, PREVIEW_CHARS_MAX)
             } else {
                 quote(view, section.room, item)
@@ -69,7 +69,7 @@ pub(crate) fn preview(view: &View<'_>) -> String {
 
 /// The message that says most: an alert, else one that names the readers, else the newest.
 fn telling<'a>(view: &View<'a>) -> Option<(&'a Room, &'a Item)> {
-    let rank = |item: &Item| (is_alert(item), item.named);
+    let rank = |item: &Item| (!is_gap(item), is_alert(item), item.named);
     let all = view.sections.iter().flat_map(|s| s.items.iter().map(|item| (s.room, *item)));
     all.max_by_key(|(_, item)| rank(item))
 }
@@ -77,6 +77,9 @@ fn telling<'a>(view: &View<'a>) -> Option<(&'a Room, &'a Item)> {
 /// `Alert — Anna: "Deploy moved to Friday"`. Of a secret room no word is shown outside the mail.
 fn quote(view: &View<'_>, room: &Room, item: &Item) -> String {
     let words = view.words;
+    if let Kind::Gap(gap) = &item.message.kind {
+        return (words.gap)(gap.missing);
+    }
     let author = name(&item.message.author, AUTHOR_CHARS_MAX);
     let said = match &item.message.kind {
         _ if room.privacy == Privacy::Secret => {

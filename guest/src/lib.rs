@@ -1,7 +1,7 @@
 //! The shipped guest of chat-digest. The contract is `wit/chat-digest.wit`; this file only joins it
 //! to the logic, all of which runs and is tested without a sandbox too.
 //!
-//! [`plan`] decides, [`compose`] writes: [`html`] and [`text`] render the same [`compose::View`].
+//! [`plan`] decides, [`compose`] writes: [`html`] and [`text`] render the same [`view::View`].
 
 mod compose;
 mod escape;
@@ -9,8 +9,12 @@ mod excerpt;
 mod html;
 mod inbox;
 mod plan;
+mod question;
+mod rows;
+mod summary;
 mod text;
 mod time;
+mod view;
 mod words;
 
 #[cfg(test)]

@@ -89,11 +89,11 @@ impl Rule {
 
 /// Sorts the members into groups: one for each rule and language that occurs.
 pub(crate) fn plan(policy: &Policy, message: &Message, members: &[Member]) -> Vec<Group> {
-    let alert = matches!(message.kind, Kind::Alert);
+    let kind = &message.kind;
     // One pass over the members, however many there are: a place for each rule and language.
     let mut places = vec![Vec::new(); RULES.len() * Language::ALL.len()];
     for member in members {
-        let rule = rule_for(policy, alert, member) as usize;
+        let rule = rule_for(policy, kind, member) as usize;
         let language = Language::of(member.language) as usize;
         if let Some(place) = places.get_mut(rule * Language::ALL.len() + language) {
             place.push(member.id);
@@ -109,7 +109,9 @@ pub(crate) fn plan(policy: &Policy, message: &Message, members: &[Member]) -> Ve
         .collect()
 }
 
-fn rule_for(policy: &Policy, alert: bool, member: &Member) -> Rule {
+fn rule_for(policy: &Policy, kind: &Kind, member: &Member) -> Rule {
+    // Nobody in the room saw what was missed.
+    let seen = member.presence == Presence::Joined && !matches!(kind, Kind::Gap(_));
     match member.wish {
         Wish::Off => Rule::WishOff,
         Wish::Instant => Rule::WishInstant,
@@ -117,10 +119,8 @@ fn rule_for(policy: &Policy, alert: bool, member: &Member) -> Rule {
         Wish::Mentions if member.named => Rule::WishNamed,
         Wish::Mentions => Rule::WishMentions,
         Wish::None if member.named => Rule::Named,
-        Wish::None if alert => Rule::Alert,
-        Wish::None if policy.skip_when_joined && member.presence == Presence::Joined => {
-            Rule::Joined
-        }
+        Wish::None if matches!(kind, Kind::Alert) => Rule::Alert,
+        Wish::None if policy.skip_when_joined && seen => Rule::Joined,
         Wish::None if policy.digest_by_default => Rule::DefaultDigest,
         Wish::None => Rule::DefaultInstant,
     }
@@ -171,6 +171,7 @@ mod tests {
         let act = |kind, member| decide(&policy, kind, member).0;
         assert_eq!(act(Kind::Message, in_room), Action::Skip);
         assert_eq!(act(Kind::Message, samples::member(1)), Action::Keep);
+        assert_eq!(act(samples::gap(Some(3)).message.kind, in_room), Action::Keep);
         assert_eq!(act(Kind::Alert, in_room), Action::MailNow);
         assert_eq!(act(Kind::Message, Member { named: true, ..in_room }), Action::MailNow);
         let wishes = Member { wish: Wish::Instant, ..in_room };

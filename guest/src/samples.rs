@@ -1,8 +1,8 @@
 //! Values for the tests of all modules.
 
 use crate::types::{
-    Edition, Item, Kind, Member, Message, Moment, Part, Presence, Privacy, Readers, Role, Room,
-    RoomKind, Wish,
+    Edition, Gap, Item, Kind, Member, Mention, Message, Moment, Part, Presence, Privacy, Readers,
+    Role, Room, RoomKind, Wish,
 };
 
 pub(crate) fn member(id: u32) -> Member {
@@ -55,12 +55,32 @@ pub(crate) fn item(message: Message) -> Item {
     Item { message, reason: "you are a member of the room".into(), named: false }
 }
 
+/// A message of this author, so many minutes after nine.
+pub(crate) fn said_by(author: &str, minute: u8, text: &str) -> Item {
+    let sent = moment(4, 9 + minute / 60, minute % 60);
+    item(Message { author: author.into(), sent, ..message(text) })
+}
+
+/// The same item with a mention of this name before its words.
+pub(crate) fn naming(name: &str, mut item: Item) -> Item {
+    let mention = Mention { words: name.into(), person: None };
+    item.message.parts.insert(0, Part::Mention(mention));
+    item
+}
+
+/// The place of missed messages.
+pub(crate) fn gap(missing: Option<u32>) -> Item {
+    let kind = Kind::Gap(Gap { missing });
+    item(Message { author: "Nobody".into(), kind, parts: Vec::new(), ..message("") })
+}
+
 /// A mail of one room with these messages.
 pub(crate) fn edition(items: Vec<Item>) -> Edition {
     Edition {
         readers: Readers { language: 0x656e, time_zone: "Europe/Berlin".into() },
         rooms: vec![room(1, "Operations")],
         digest: items.len() > 1,
+        summaries: Vec::new(),
         items,
     }
 }

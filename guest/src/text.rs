@@ -3,18 +3,27 @@
 //! What people wrote is indented by two spaces. Nothing that they write can therefore look like a
 //! heading, an author's line or the end of the mail.
 
-use crate::compose::{Form, Highlight, Row, Section, View};
 use crate::escape::{lines, link, visible};
 use crate::excerpt::{link_words, name, of_parts, one_line};
 use crate::html::{coverage, marks, take};
+use crate::rows::{Form, Row};
+use crate::summary::said;
 use crate::time;
 use crate::types::{Item, Kind, Part};
+use crate::view::{Highlight, Reference, Section, View};
 
 /// Longest line; links are longer if they must be.
 pub(crate) const WIDTH: usize = 72;
 const INDENT: &str = "  ";
+/// Starts a line of a list.
+const POINT: &str = "* ";
 /// Starts a line that is quoted from elsewhere in the mail.
 const QUOTE: &str = "> ";
+
+mod listing;
+mod summary;
+
+pub(crate) use listing::listing;
 
 /// Writes the text of a mail.
 pub(crate) fn render(view: &View<'_>) -> String {
@@ -79,17 +88,11 @@ impl<'a> Page<'_, 'a> {
             self.topic(section);
         }
         self.wrapped("", &view.period());
-        let counts = view.counts(view.count(), view.named());
-        self.wrapped(
-            "",
-            &match view.only_section() {
-                Some(_) => counts,
-                None => format!("{}, {counts}", (view.words.rooms)(view.sections.len())),
-            },
-        );
-        if view.shortens() {
-            let one = view.count() == 1;
-            self.wrapped("", if one { view.words.shortened } else { view.words.headlines });
+        if let Some(line) = view.all_counts() {
+            self.wrapped("", &line);
+        }
+        for note in view.notes() {
+            self.wrapped("", &note);
         }
     }
 
@@ -107,14 +110,22 @@ impl<'a> Page<'_, 'a> {
         self.heading(title, '-');
         for highlight in highlights {
             let room = &highlight.room.name;
-            self.author_line(highlight.item, self.view.only_section().is_none().then_some(room));
-            if let Some(before) = highlight.before {
-                let before = format!("{}: {}", self.view.words.before, headline(before));
-                self.wrapped(QUOTE, &before);
-            }
+            let sent = self.view.when(&highlight.item.message.sent);
+            let room = self.view.only_section().is_none().then_some(room);
+            self.author_line(highlight.item, &sent, room);
+            self.context(self.view.words.before, highlight.before);
             self.wrapped(INDENT, &of_parts(&highlight.item.message.parts, 400));
+            self.context(self.view.words.after, highlight.after);
         }
         self.more(*hidden);
+    }
+
+    /// What was said around a message.
+    fn context(&mut self, words: &str, item: Option<&Item>) {
+        if let Some(item) = item {
+            let sent = self.view.when(&item.message.sent);
+            self.wrapped(QUOTE, &format!("{words}: {}", headline(item, &sent)));
+        }
     }
 
     fn contents(&mut self) {
@@ -125,14 +136,13 @@ impl<'a> Page<'_, 'a> {
         self.heading(self.view.words.contents, '-');
         let (sections, hidden) = self.view.shown();
         for section in sections {
-            let counts = self.view.counts(section.items.len(), section.named());
-            self.hanging("* ", &format!("{}: {counts}", name(&section.room.name, 80)));
+            let counts = self.view.counts(section.count(), section.named());
+            self.hanging(POINT, &format!("{}: {counts}", name(&section.room.name, 80)));
         }
         self.more(hidden);
     }
 
     fn section(&mut self, section: &Section<'a>) {
-        let (rows, hidden) = self.view.rows(section);
         if let Some(heading) = self.view.heading(section) {
             self.blank();
             self.heading(&heading, '-');
@@ -140,6 +150,10 @@ impl<'a> Page<'_, 'a> {
         if self.view.only_section().is_none() {
             self.topic(section);
         }
+        if section.summary {
+            return self.summary(section);
+        }
+        let (rows, hidden) = self.view.rows(section);
         if hidden > 0 {
             self.wrapped("", &(self.view.words.hidden)(hidden));
         }
@@ -163,16 +177,22 @@ impl<'a> Page<'_, 'a> {
             Row::Headlines(items) => {
                 self.blank();
                 for item in items {
-                    self.hanging("", &headline(item));
+                    self.hanging("", &headline(item, &time::clock(&item.message.sent)));
                 }
             }
+            Row::Gap(missing) => self.gap(*missing),
         }
+    }
+
+    fn gap(&mut self, missing: Option<u32>) {
+        self.blank();
+        self.wrapped("", &format!("[{}]", (self.view.words.gap)(missing)));
     }
 
     fn block(&mut self, block: &[(&'a Item, Form)]) {
         let Some((first, _)) = block.first() else { return };
-        self.author_line(first, None);
         let mut minute = time::clock(&first.message.sent);
+        self.author_line(first, &minute, None);
         for (item, form) in block {
             let now = time::clock(&item.message.sent);
             if now != minute {
@@ -183,9 +203,8 @@ impl<'a> Page<'_, 'a> {
         }
     }
 
-    fn author_line(&mut self, item: &Item, room: Option<&String>) {
-        let mut line =
-            format!("{}, {}", name(&item.message.author, 80), time::clock(&item.message.sent));
+    fn author_line(&mut self, item: &Item, sent: &str, room: Option<&String>) {
+        let mut line = format!("{}, {sent}", name(&item.message.author, 80));
         if let Some(room) = room {
             line = format!("{line}, {}", name(room, 80));
         }
@@ -235,21 +254,25 @@ impl<'a> Page<'_, 'a> {
         }
         self.blank();
         self.heading(self.view.words.links_and_files, '-');
-        for reference in references {
-            let (link, item) = (reference.link, reference.item);
-            let author = name(&item.message.author, 40);
-            let time = time::clock(&item.message.sent);
-            let words = link_words(link);
-            // An address is whole or leads nowhere.
-            let chars_max = if words == link.address { 2_048 } else { 200 };
-            let said = one_line(words, chars_max);
-            self.hanging("* ", &format!("{said} ({author}, {time})"));
-            let shown = crate::escape::link(&link.address).filter(|a| *a != words);
-            if let Some(address) = shown {
-                self.line(&format!("{INDENT}<{address}>"));
-            }
+        for reference in &references {
+            self.reference(reference);
         }
         self.more(hidden);
+    }
+
+    fn reference(&mut self, reference: &Reference<'a>) {
+        let (link, item) = (reference.link, reference.item);
+        let author = name(&item.message.author, 40);
+        let time = self.view.when(&item.message.sent);
+        let words = link_words(link);
+        // An address is whole or leads nowhere.
+        let chars_max = if words == link.address { 2_048 } else { 200 };
+        let said = one_line(words, chars_max);
+        self.hanging(POINT, &format!("{said} ({author}, {time})"));
+        let shown = crate::escape::link(&link.address).filter(|a| *a != words);
+        if let Some(address) = shown {
+            self.line(&format!("{INDENT}<{address}>"));
+        }
     }
 
     fn more(&mut self, hidden: usize) {
@@ -329,13 +352,9 @@ fn end_line(out: &mut String, addresses: &mut Vec<String>) {
     }
 }
 
-fn headline(item: &Item) -> String {
-    let said = match &item.message.kind {
-        Kind::Story(title) if !title.trim().is_empty() => one_line(title, 80),
-        _ => of_parts(&item.message.parts, 80),
-    };
+fn headline(item: &Item, sent: &str) -> String {
     let author = name(&item.message.author, 40);
-    format!("{} {author}: {said}", time::clock(&item.message.sent))
+    format!("{sent} {author}: {}", said(item, 80))
 }
 
 /// Breaks a line at spaces, and words that are longer than `width` anywhere. An address stays

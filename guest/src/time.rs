@@ -10,12 +10,18 @@ pub(crate) fn clock(moment: &Moment) -> String {
 
 /// `Tue 4 Mar 2025`.
 pub(crate) fn day(moment: &Moment, words: &Words) -> String {
-    (words.day)(
-        name(&words.weekdays, moment.weekday),
-        moment.day,
-        name(&words.months, moment.month),
-        moment.year,
-    )
+    format!("{} {}", short_day(moment, words), moment.year)
+}
+
+/// `Tue 4 Mar`.
+pub(crate) fn short_day(moment: &Moment, words: &Words) -> String {
+    let weekday = name(&words.weekdays, moment.weekday);
+    (words.day)(weekday, moment.day, name(&words.months, moment.month))
+}
+
+/// `09:00–10:00`: the hour that a moment falls into.
+pub(crate) fn hour(moment: &Moment) -> String {
+    format!("{:02}:00–{:02}:00", moment.hour, (moment.hour + 1).min(24))
 }
 
 /// `Tue 4 Mar 2025, 09:00–17:00 (Europe/Berlin)`.

@@ -24,13 +24,18 @@ pub(crate) struct Words {
     pub(crate) code: &'static str,
     pub(crate) weekdays: [&'static str; 7],
     pub(crate) months: [&'static str; 12],
-    pub(crate) day: fn(&str, u8, &str, i16) -> String,
+    /// A day without its year.
+    pub(crate) day: fn(&str, u8, &str) -> String,
     pub(crate) messages: fn(usize) -> String,
     pub(crate) rooms: fn(usize) -> String,
     /// `12 new`.
     pub(crate) new: fn(usize) -> String,
     /// `2 name you`.
     pub(crate) name_you: fn(usize) -> String,
+    /// `1 alert`.
+    pub(crate) count_alerts: fn(usize) -> String,
+    /// `24 messages from 5 people`.
+    pub(crate) messages_from: fn(usize, usize) -> String,
     pub(crate) quoted: fn(&str) -> String,
     pub(crate) digest: &'static str,
     pub(crate) new_message: &'static str,
@@ -45,10 +50,27 @@ pub(crate) struct Words {
     pub(crate) links_and_files: &'static str,
     pub(crate) file: &'static str,
     pub(crate) before: &'static str,
+    pub(crate) after: &'static str,
+    pub(crate) summary: &'static str,
+    /// Who wrote most; names follow.
+    pub(crate) most_from: &'static str,
+    pub(crate) questions: &'static str,
+    pub(crate) busiest: &'static str,
+    /// The first message of an hour; its author follows.
+    pub(crate) first: &'static str,
+    pub(crate) missed: &'static str,
+    /// Messages that were missed, and how many, in a place.
+    pub(crate) gap: fn(Option<u32>) -> String,
+    /// The same for several places.
+    pub(crate) gaps: fn(usize, Option<u64>) -> String,
     pub(crate) why: &'static str,
     pub(crate) covers: &'static str,
     pub(crate) shortened: &'static str,
     pub(crate) headlines: &'static str,
+    pub(crate) summarised: &'static str,
+    pub(crate) listing: &'static str,
+    /// Messages that the listing leaves out.
+    pub(crate) listing_ends: fn(usize) -> String,
     /// Messages of a room that are not shown.
     pub(crate) hidden: fn(usize) -> String,
     /// Things of a list that are not shown.
@@ -72,11 +94,16 @@ static ENGLISH: Words = Words {
     code: "en",
     weekdays: ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"],
     months: ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
-    day: |weekday, day, month, year| format!("{weekday} {day} {month} {year}"),
+    day: |weekday, day, month| format!("{weekday} {day} {month}"),
     messages: |n| counted(n, "message", "messages"),
     rooms: |n| counted(n, "room", "rooms"),
     new: |n| format!("{n} new"),
     name_you: |n| counted(n, "names you", "name you"),
+    count_alerts: |n| counted(n, "alert", "alerts"),
+    messages_from: |n, people| {
+        let people = counted(people, "person", "people");
+        format!("{} from {people}", counted(n, "message", "messages"))
+    },
     quoted: |text| format!("\"{text}\""),
     digest: "Chat digest",
     new_message: "new message",
@@ -91,10 +118,37 @@ static ENGLISH: Words = Words {
     links_and_files: "Links and files",
     file: "File",
     before: "Just before",
+    after: "Just after",
+    summary: "Summary",
+    most_from: "Most from",
+    questions: "Questions without an answer so far",
+    busiest: "Busiest hours",
+    first: "first",
+    missed: "Missed",
+    gap: |missing| match missing {
+        Some(1) => "1 message was missed; the room's history no longer has it.".to_owned(),
+        Some(n) => format!("{n} messages were missed; the room's history no longer has them."),
+        None => {
+            "Messages were missed, how many is not known; the room's history no longer has them."
+                .to_owned()
+        }
+    },
+    gaps: |places, total| match total {
+        Some(n) => format!(
+            "In {places} places messages were missed, {n} in all; the history no longer has them."
+        ),
+        None => format!("In {places} places messages were missed; the history no longer has them."),
+    },
     why: "Why you get this",
     covers: "This mail covers",
-    shortened: "Shortened here; the whole is in the room.",
-    headlines: "So many messages that most are shown by their first words; the whole is in the rooms.",
+    shortened: "Shortened here; the attached list has all of it.",
+    headlines: "So many messages that most are shown by their first words; the attached list has every one in full.",
+    summarised: "Summarised; the attached list has every message in full.",
+    listing: "Every message in full",
+    listing_ends: |n| {
+        let more = counted(n, "message more is", "messages more are");
+        format!("The list ends here, as it would grow too long: {more} in the rooms.")
+    },
     hidden: |n| counted(n, "message more, not shown here", "messages more, not shown here"),
     more: |n| format!("and {n} more"),
     reason: |rule| match rule {
@@ -128,11 +182,16 @@ static GERMAN: Words = Words {
         "November",
         "Dezember",
     ],
-    day: |weekday, day, month, year| format!("{weekday}, {day}. {month} {year}"),
+    day: |weekday, day, month| format!("{weekday}, {day}. {month}"),
     messages: |n| counted(n, "Nachricht", "Nachrichten"),
     rooms: |n| counted(n, "Raum", "Räume"),
     new: |n| format!("{n} neue"),
     name_you: |n| counted(n, "nennt Sie", "nennen Sie"),
+    count_alerts: |n| counted(n, "wichtige", "wichtige"),
+    messages_from: |n, people| {
+        let people = counted(people, "Person", "Personen");
+        format!("{} von {people}", counted(n, "Nachricht", "Nachrichten"))
+    },
     quoted: |text| format!("„{text}“"),
     digest: "Chat-Überblick",
     new_message: "neue Nachricht",
@@ -147,10 +206,39 @@ static GERMAN: Words = Words {
     links_and_files: "Links und Dateien",
     file: "Datei",
     before: "Kurz davor",
+    after: "Kurz danach",
+    summary: "Zusammenfassung",
+    most_from: "Am meisten von",
+    questions: "Fragen, bisher ohne Antwort",
+    busiest: "Wann am meisten los war",
+    first: "zuerst",
+    missed: "Verpasst",
+    gap: |missing| {
+        match missing {
+        Some(1) => "1 Nachricht fehlt; der Verlauf des Raums enthält sie nicht mehr.".to_owned(),
+        Some(n) => format!("{n} Nachrichten fehlen; der Verlauf des Raums enthält sie nicht mehr."),
+        None => "Nachrichten fehlen, wie viele ist nicht bekannt; der Verlauf des Raums enthält sie nicht mehr."
+            .to_owned(),
+    }
+    },
+    gaps: |places, total| match total {
+        Some(n) => format!(
+            "An {places} Stellen fehlen Nachrichten, zusammen {n}; der Verlauf enthält sie nicht mehr."
+        ),
+        None => {
+            format!("An {places} Stellen fehlen Nachrichten; der Verlauf enthält sie nicht mehr.")
+        }
+    },
     why: "Warum Sie das bekommen",
     covers: "Diese Mail umfasst",
-    shortened: "Hier gekürzt; vollständig steht es im Raum.",
-    headlines: "So viele Nachrichten, dass die meisten nur mit ihrem Anfang erscheinen; vollständig stehen sie in den Räumen.",
+    shortened: "Hier gekürzt; vollständig steht es in der angehängten Liste.",
+    headlines: "So viele Nachrichten, dass die meisten nur mit ihrem Anfang erscheinen; vollständig stehen alle in der angehängten Liste.",
+    summarised: "Zusammengefasst; die angehängte Liste enthält jede Nachricht vollständig.",
+    listing: "Alle Nachrichten vollständig",
+    listing_ends: |n| {
+        let more = counted(n, "weitere Nachricht steht", "weitere Nachrichten stehen");
+        format!("Die Liste endet hier, da sie zu lang würde: {more} in den Räumen.")
+    },
     hidden: |n| {
         counted(
             n,

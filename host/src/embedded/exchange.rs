@@ -259,7 +259,10 @@ struct Refusal {
 }
 
 fn challenge(refusal: &Refusal) -> Response<Body> {
-    let mut response = plain(StatusCode::UNAUTHORIZED);
+    // As IIS does it: a client has to read the page before it goes on on this connection.
+    let page = b"<html><body><h2>401 - Unauthorized</h2></body></html>";
+    let mut response = Response::new(body(page.to_vec(), None));
+    *response.status_mut() = StatusCode::UNAUTHORIZED;
     if refusal.close {
         response
             .headers_mut()

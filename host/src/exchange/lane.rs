@@ -16,6 +16,7 @@ use ntlm::{Credentials, FileTime, Secret};
 use openssl::x509::X509;
 use reqwest::{Client, Response, StatusCode, header};
 
+use super::patience::Patience;
 use crate::{
     clock,
     config::{self, SignIn},
@@ -88,6 +89,7 @@ pub(super) struct Lane {
     url: String,
     sign_in: SignIn,
     credentials: Credentials,
+    patience: Patience,
     /// Whether the connection that the client keeps was signed in when last used.
     signed_in: bool,
 }
@@ -98,6 +100,7 @@ impl Lane {
         password: &Secret,
         authorities: &[X509],
     ) -> Result<Self> {
+        let patience = Patience::default();
         let mut builder = Client::builder()
             .user_agent(concat!("chat-digest/", env!("CARGO_PKG_VERSION")))
             .http1_only()
@@ -106,6 +109,7 @@ impl Lane {
             .pool_idle_timeout(Duration::from_secs(300))
             .tcp_nodelay(true)
             .tls_info(true)
+            .connector_layer(patience.clone())
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(REQUEST_TIMEOUT);
         if !authorities.is_empty() {
@@ -122,6 +126,7 @@ impl Lane {
             url: config.url.clone(),
             sign_in: config.sign_in,
             credentials,
+            patience,
             signed_in: false,
         })
     }
@@ -226,7 +231,9 @@ impl Lane {
         if let Some(authorization) = authorization {
             request = request.header(header::AUTHORIZATION, authorization);
         }
-        request.send().await.map_err(|error| lost(&error))
+        let response = request.send().await.map_err(|error| lost(&error));
+        self.patience.answered();
+        response
     }
 }
 

@@ -2,6 +2,7 @@
 //! is signed in on its own.
 
 mod lane;
+mod patience;
 mod pause;
 
 use std::{

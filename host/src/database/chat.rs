@@ -1,8 +1,10 @@
 //! What the chat side writes: rooms, messages, gaps, members.
 
+use std::collections::HashMap;
+
 use bridge::{
     member::Member,
-    message::{Message, RoomId},
+    message::{Address, Kind, Message, MessageId, Person, PostKey, RoomId},
     room::Room,
 };
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
@@ -166,11 +168,130 @@ impl Database {
             .await
     }
 
-    /// Notes posts that were missed for good.
+    /// Notes that an administrator removed messages in the chat: what was not mailed yet is not.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn remove_messages(&self, messages: &[MessageId], now_ms: i64) -> Result<(), Error> {
+        let ids: Vec<String> = messages.iter().map(|id| id.as_str().to_owned()).collect();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    for chunk in ids.chunks(ROWS_MAX) {
+                        let mut update =
+                            QueryBuilder::<Sqlite>::new("UPDATE messages SET removed_ms = ");
+                        update.push_bind(now_ms).push(" WHERE removed_ms IS NULL AND id IN (");
+                        let mut list = update.separated(", ");
+                        for id in chunk {
+                            list.push_bind(id.clone());
+                        }
+                        update.push(")");
+                        update.build().execute(&mut *connection).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// The rooms of what is due in digests now and came before `before_ms`, with their addresses,
+    /// and how many posts back the oldest of it is.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn rooms_due(
+        &self,
+        now_ms: i64,
+        before_ms: i64,
+        limit: u32,
+    ) -> Result<Vec<(RoomId, String, u32)>, Error> {
+        let found: Vec<(String, String, i64)> = sqlx::query_as(
+            "SELECT o.room, r.uri, (SELECT COUNT(*) FROM messages n WHERE n.room = o.room AND n.sent_ms >= o.first_ms) AS back \
+             FROM (SELECT m.room, MIN(m.sent_ms) AS first_ms FROM queues q \
+             JOIN deliveries d ON d.person = q.person AND d.queue = q.queue AND d.state = 'kept' \
+             JOIN messages m ON m.id = d.message WHERE q.due_ms <= $1 AND q.queue <> 'instant' AND m.received_ms < $2 \
+             GROUP BY m.room) AS o JOIN rooms r ON r.id = o.room LIMIT $3",
+        )
+        .bind(now_ms)
+        .bind(before_ms)
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(|error| self.failed(&error))?;
+        let back = |count: i64| u32::try_from(count).unwrap_or(u32::MAX);
+        Ok(found
+            .into_iter()
+            .map(|(room, uri, count)| (RoomId::new(room), uri, back(count)))
+            .collect())
+    }
+
+    /// Compares what waits of a room with the posts that its history held when it was asked at
+    /// `asked_ms`: what is no longer there was removed, what has other words was replaced. `whole`
+    /// tells that the history holds no older posts. Answers how many were removed and replaced.
+    ///
+    /// # Errors
+    /// [`Error`]: nothing was changed.
+    pub async fn compare_history(
+        &self,
+        room: &RoomId,
+        posts: Vec<Message>,
+        whole: bool,
+        asked_ms: i64,
+        now_ms: i64,
+    ) -> Result<(usize, usize), Error> {
+        let encode = |error: serde_json::Error| Error::row(&self.path, &error.to_string());
+        let mut there = HashMap::with_capacity(posts.len());
+        for post in &posts {
+            let kind = serde_json::to_string(&post.kind).map_err(encode)?;
+            let parts = serde_json::to_string(&post.parts).map_err(encode)?;
+            there.insert(post.post.as_str().to_owned(), (kind, parts));
+        }
+        let first_ms = posts.iter().map(|post| post.sent_ms).min();
+        let oldest_ms = if whole { i64::MIN } else { first_ms.unwrap_or(i64::MAX) };
+        let room = room.clone();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let waits = waiting(connection, &room, oldest_ms, asked_ms).await?;
+                    let (mut removed, mut replaced) = (0, 0);
+                    for (id, post, sent_ms, kind, parts) in waits {
+                        match there.get(&post) {
+                            Some((new_kind, new_parts))
+                                if (new_kind, new_parts) != (&kind, &parts) =>
+                            {
+                                replace(connection, &id, new_kind, new_parts).await?;
+                                replaced += 1;
+                            }
+                            Some(_) => {}
+                            // Of the oldest moment of a page only some posts may stand in it.
+                            None if !whole && sent_ms <= oldest_ms => {}
+                            None => {
+                                sqlx::query("UPDATE messages SET removed_ms = $2 WHERE id = $1")
+                                    .bind(&id)
+                                    .bind(now_ms)
+                                    .execute(&mut *connection)
+                                    .await?;
+                                removed += 1;
+                            }
+                        }
+                    }
+                    Ok((removed, replaced))
+                })
+            })
+            .await
+    }
+
+    /// Notes posts that were missed for good, and puts a message in their place that tells so: it
+    /// goes the way of every other, to every member once.
     ///
     /// # Errors
     /// [`Error`].
     pub async fn note_gap(&self, room: &RoomId, from: u64, to: Option<u64>) -> Result<(), Error> {
+        let now_ms = clock::unix_ms();
+        let encode = |error: serde_json::Error| Error::row(&self.path, &error.to_string());
+        let message = gap(room, from, to, now_ms);
+        let kind = serde_json::to_string(&message.kind).map_err(encode)?;
+        let row = NewMessage { message, kind, parts: "[]".to_owned(), number: None };
         let room = room.clone();
         let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         self.writer
@@ -180,10 +301,10 @@ impl Database {
                         .bind(room.as_str())
                         .bind(signed(from))
                         .bind(to.map(signed))
-                        .bind(clock::unix_ms())
-                        .execute(connection)
-                        .await
-                        .map(|_| ())
+                        .bind(now_ms)
+                        .execute(&mut *connection)
+                        .await?;
+                    row.insert(connection).await.map(|_| ())
                 })
             })
             .await
@@ -208,15 +329,17 @@ impl Database {
                     for chunk in members.chunks(ROWS_MAX) {
                         insert_members(&room, chunk).build().execute(&mut *connection).await?;
                     }
-                    sqlx::query(
-                        "UPDATE deliveries SET state = 'kept', held = NULL, due_ms = $2 WHERE state = 'held' AND person IN \
-                         (SELECT person FROM members WHERE room = $1 AND mailbox IS NOT NULL)",
-                    )
-                    .bind(room.as_str())
-                    .bind(now_ms)
-                    .execute(connection)
-                    .await
-                    .map(|_| ())
+                    for sql in [
+                        "INSERT INTO queues (person, queue, opened_ms, due_ms, messages, bytes) \
+                         SELECT person, 'instant', $2, $2, COUNT(*), 0 FROM deliveries WHERE state = 'held' AND person IN \
+                         (SELECT person FROM members WHERE room = $1 AND mailbox IS NOT NULL) GROUP BY person \
+                         ON CONFLICT (person, queue) DO UPDATE SET due_ms = excluded.due_ms",
+                        "UPDATE deliveries SET state = 'kept', held = NULL, queue = 'instant', changed_ms = $2 WHERE state = 'held' \
+                         AND person IN (SELECT person FROM members WHERE room = $1 AND mailbox IS NOT NULL)",
+                    ] {
+                        sqlx::query(sql).bind(room.as_str()).bind(now_ms).execute(&mut *connection).await?;
+                    }
+                    Ok(())
                 })
             })
             .await
@@ -252,6 +375,61 @@ impl Database {
             .collect::<Result<_, _>>()
             .map_err(|error| self.failed(&error))
     }
+}
+
+/// What is told in place of posts that were missed. Nobody wrote it.
+fn gap(room: &RoomId, from: u64, to: Option<u64>, now_ms: i64) -> Message {
+    let count = to.and_then(|to| to.checked_sub(from)).and_then(|more| u32::try_from(more).ok());
+    Message {
+        room: room.clone(),
+        post: PostKey::new(format!("gap {from}")),
+        author: Person { address: Address::new(""), name: String::new() },
+        sent_ms: now_ms,
+        received_ms: now_ms,
+        kind: Kind::Gap { missing: count.and_then(|more| more.checked_add(1)) },
+        parts: Vec::new(),
+        late: true,
+    }
+}
+
+/// Most messages of one room that are compared with its history at once.
+const COMPARED_MAX: i64 = 5000;
+
+type Waiting = (String, String, i64, String, String);
+
+/// What waits of a room: id, post, time, kind and parts. What we noted ourselves has no author.
+async fn waiting(
+    connection: &mut SqliteConnection,
+    room: &RoomId,
+    oldest_ms: i64,
+    asked_ms: i64,
+) -> Result<Vec<Waiting>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT m.id, m.post, m.sent_ms, m.kind, m.parts FROM messages m WHERE m.room = $1 AND m.sent_ms >= $2 \
+         AND m.received_ms < $3 AND m.removed_ms IS NULL AND m.author <> '' AND EXISTS \
+         (SELECT 1 FROM deliveries d WHERE d.message = m.id AND d.state = 'kept') LIMIT $4",
+    )
+    .bind(room.as_str())
+    .bind(oldest_ms)
+    .bind(asked_ms)
+    .bind(COMPARED_MAX)
+    .fetch_all(connection)
+    .await
+}
+
+async fn replace(
+    connection: &mut SqliteConnection,
+    id: &str,
+    kind: &str,
+    parts: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE messages SET kind = $2, parts = $3 WHERE id = $1")
+        .bind(id)
+        .bind(kind)
+        .bind(parts)
+        .execute(connection)
+        .await
+        .map(|_| ())
 }
 
 /// A message with what must be encoded of it.

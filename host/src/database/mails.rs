@@ -9,7 +9,8 @@ use bridge::{
     delivery::DeliveryKey,
     digest::{Kept, sort},
     message::{Address, Message, MessageId, Person, PostKey, RoomId},
-    outbox::{Outcome, Standing},
+    outbox::{Outcome, Standing, Task},
+    preference::Form,
     room::Room,
 };
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
@@ -17,6 +18,7 @@ use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 use super::{
     Counts, Database, DueMail, Error, Item,
     chat::ROWS_MAX,
+    receipts,
     rows::{self, MailRow, RoomRow},
 };
 use crate::clock;
@@ -30,20 +32,36 @@ const LOOK_FIRST_MS: i64 = 0;
 /// A mail, and where it stands now that its next request has begun.
 type Claimed = (MailRow, Standing);
 
-/// What became of a message for a person.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+/// What became of a message for a person. Times are milliseconds since 1970.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, sqlx::FromRow)]
 pub struct Why {
+    /// The message.
+    pub message: String,
+    /// The person.
+    pub person: String,
     /// What was decided: `mail-now`, `keep` or `skip`.
     pub action: String,
-    /// Why.
+    /// Why, by the guest or by what the administrator has set.
     pub reason: String,
+    /// What the host adds: that it was folded or spread, or why it was left out after all.
+    pub note: Option<String>,
     /// Where it stands: `mailed`, `kept`, `skipped` or `held`.
     pub state: String,
+    /// When it came to stand there.
+    pub changed_ms: Option<i64>,
     /// What stands in the way, if something does.
     pub held: Option<String>,
-    /// The state of the mail that it stands in.
+    /// The schedule that it waits for.
+    pub queue: Option<String>,
+    /// When that is due.
+    pub due_ms: Option<i64>,
+    /// The mail that it stands in.
+    pub key: Option<String>,
+    /// The state of that mail.
     pub mail: Option<String>,
-    /// What last went wrong with that mail.
+    /// When that mail came to its end.
+    pub ended_ms: Option<i64>,
+    /// What last went wrong with it.
     pub error: Option<String>,
 }
 
@@ -53,8 +71,13 @@ impl Database {
     /// # Errors
     /// [`Error`]: none is claimed.
     pub async fn claim_due(&self, now_ms: i64, limit: u32) -> Result<Vec<DueMail>, Error> {
-        let claimed: Vec<Claimed> =
-            self.writer.run(move |connection| Box::pin(claim(connection, now_ms, limit))).await?;
+        let installation = self.identity.clone();
+        let claimed: Vec<Claimed> = self
+            .writer
+            .run(move |connection| {
+                Box::pin(async move { claim(connection, &installation, now_ms, limit).await })
+            })
+            .await?;
         match self.load(claimed.clone()).await {
             Ok(mails) => Ok(mails),
             Err(error) => {
@@ -139,7 +162,7 @@ impl Database {
     pub async fn next_due(&self, now_ms: i64) -> Result<Option<i64>, Error> {
         sqlx::query_scalar(
             "SELECT MIN(due_ms) FROM (SELECT due_ms FROM mails WHERE due_ms > $1 \
-             UNION ALL SELECT due_ms FROM deliveries WHERE state = 'kept' AND due_ms > $1) AS due",
+             UNION ALL SELECT due_ms FROM queues WHERE due_ms > $1) AS due",
         )
         .bind(now_ms)
         .fetch_one(&self.readers)
@@ -182,6 +205,7 @@ impl Database {
                 "sent" => counts.sent += count,
                 "failed" => counts.failed += count,
                 "unconfirmed" => counts.unconfirmed += count,
+                "withdrawn" => counts.withdrawn += count,
                 _ => counts.waiting += count,
             }
         }
@@ -193,27 +217,38 @@ impl Database {
     /// # Errors
     /// [`Error`].
     pub async fn why(&self, message: &MessageId, person: &Address) -> Result<Option<Why>, Error> {
-        let row = sqlx::query(
-            "SELECT d.action, d.reason, d.state, d.held, m.state AS mail, m.error FROM deliveries d \
-             LEFT JOIN mails m ON m.id = d.mail WHERE d.message = $1 AND d.person = $2",
+        let found = self.whys(message.as_str(), Some(person), 1).await?;
+        Ok(found.into_iter().find(|why| why.message == message.as_str()))
+    }
+
+    /// What became of the messages whose id begins with `message`, for one person or for all, at
+    /// most `limit` answers.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn whys(
+        &self,
+        message: &str,
+        person: Option<&Address>,
+        limit: u32,
+    ) -> Result<Vec<Why>, Error> {
+        let plain = message.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if message.is_empty() || !plain {
+            return Ok(Vec::new());
+        }
+        sqlx::query_as(
+            "SELECT d.message, d.person, d.action, d.reason, d.note, d.state, d.changed_ms, d.held, d.queue, q.due_ms, \
+             d.mail AS key, m.state AS mail, m.ended_ms, m.error FROM deliveries d \
+             LEFT JOIN mails m ON m.id = d.mail LEFT JOIN queues q ON q.person = d.person AND q.queue = d.queue \
+             WHERE d.message >= $1 AND d.message < $2 AND ($3 = '' OR d.person = $3) ORDER BY d.message, d.person LIMIT $4",
         )
-        .bind(message.as_str())
-        .bind(person.as_str())
-        .fetch_optional(&self.readers)
+        .bind(message)
+        .bind(format!("{message}g"))
+        .bind(person.map_or("", Address::as_str))
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
         .await
-        .map_err(|error| self.failed(&error))?;
-        let Some(row) = row else { return Ok(None) };
-        let read = || -> Result<Why, sqlx::Error> {
-            Ok(Why {
-                action: row.try_get("action")?,
-                reason: row.try_get("reason")?,
-                state: row.try_get("state")?,
-                held: row.try_get("held")?,
-                mail: row.try_get("mail")?,
-                error: row.try_get("error")?,
-            })
-        };
-        read().map(Some).map_err(|error| self.failed(&error))
+        .map_err(|error| self.failed(&error))
     }
 
     /// Puts the messages and rooms beside claimed mails.
@@ -222,7 +257,8 @@ impl Database {
             return Ok(Vec::new());
         }
         let mut select = QueryBuilder::<Sqlite>::new(format!(
-            "SELECT d.mail, d.message, d.reason, d.named, {} FROM deliveries d JOIN messages m ON m.id = d.message WHERE d.mail IN (",
+            "SELECT d.mail, d.message, d.reason, d.named, d.form, {} FROM deliveries d JOIN messages m ON m.id = d.message \
+             JOIN members p ON p.room = m.room AND p.person = d.person WHERE m.removed_ms IS NULL AND d.mail IN (",
             rows::MESSAGE
         ));
         let mut keys = select.separated(", ");
@@ -250,10 +286,16 @@ impl Database {
                 post: PostKey::new(message.post.as_str()),
                 reason: row.try_get("reason")?,
                 named: row.try_get::<i64, _>("named")? != 0,
+                form: form(row.try_get("form")?),
             });
         }
         let rooms = self.rooms_of(&messages).await?;
-        let due = |(row, standing)| due_mail(row, standing, &mut by_mail, &messages, &rooms);
+        let mails: Vec<String> = claimed.iter().map(|(row, _)| row.id.clone()).collect();
+        let mut receipts = receipts::of_mails(&self.readers, &mails, &self.identity).await?;
+        let due = |(row, standing): Claimed| {
+            let given = receipts.remove(&row.id);
+            due_mail(row, standing, &mut by_mail, &messages, &rooms, given)
+        };
         claimed.into_iter().map(due).collect()
     }
 
@@ -284,6 +326,7 @@ fn due_mail(
     by_mail: &mut HashMap<String, Vec<Kept>>,
     messages: &HashMap<String, Arc<Message>>,
     rooms: &HashMap<RoomId, Room>,
+    given: Option<receipts::Given>,
 ) -> Result<DueMail, sqlx::Error> {
     let mut kept = by_mail.remove(&row.id).unwrap_or_default();
     sort(&mut kept);
@@ -296,11 +339,22 @@ fn due_mail(
         {
             shown.push(room.clone());
         }
-        items.push(Item { message: Arc::clone(message), reason: one.reason, named: one.named });
+        items.push(Item {
+            message: Arc::clone(message),
+            reason: one.reason,
+            named: one.named,
+            form: one.form,
+        });
     }
-    if items.is_empty() {
+    let written = row.body.as_deref().map(serde_json::from_str).transpose();
+    let written = written.map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+    // What is only to be sent or looked for needs no words.
+    let wordless = !matches!(standing.task(), Some(Task::Draft));
+    if items.is_empty() && written.is_none() && !wordless {
         return Err(sqlx::Error::RowNotFound);
     }
+    let (receipt, continues_ms) =
+        given.map_or((None, None), |given| (Some(given.receipt), given.continues_ms));
     Ok(DueMail {
         key: row.key(),
         share: row.share(),
@@ -311,11 +365,19 @@ fn due_mail(
         standing,
         rooms: shown,
         items,
+        written,
+        receipt,
+        continues_ms,
     })
+}
+
+fn form(word: Option<String>) -> Form {
+    word.as_deref().and_then(Form::from_word).unwrap_or_default()
 }
 
 async fn claim(
     connection: &mut SqliteConnection,
+    installation: &str,
     now_ms: i64,
     limit: u32,
 ) -> Result<Vec<Claimed>, sqlx::Error> {
@@ -335,6 +397,18 @@ async fn claim(
             claimed.push((row, standing));
         }
     }
+    let drafts: Vec<String> = claimed
+        .iter()
+        .filter(|(row, standing)| row.body.is_none() && standing.task() == Some(Task::Draft))
+        .map(|(row, _)| row.id.clone())
+        .collect();
+    let nothing = receipts::give(connection, &drafts, installation, now_ms).await?;
+    for (key, standing) in &mut standings {
+        if nothing.iter().any(|id| id == key.as_str()) {
+            *standing = standing.clone().withdraw("nothing was left to say", now_ms);
+        }
+    }
+    claimed.retain(|(row, _)| !nothing.contains(&row.id));
     update(connection, &standings).await?;
     Ok(claimed)
 }
@@ -355,7 +429,7 @@ async fn resume(connection: &mut SqliteConnection) -> Result<usize, sqlx::Error>
 }
 
 /// One statement for many mails: both engines name the columns of `VALUES` column1 and so on.
-async fn update(
+pub(super) async fn update(
     connection: &mut SqliteConnection,
     standings: &[(DeliveryKey, Standing)],
 ) -> Result<(), sqlx::Error> {

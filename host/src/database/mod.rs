@@ -5,9 +5,13 @@
 //! for SQLite and PostgreSQL.
 
 mod chat;
+mod choices;
+mod digests;
 mod error;
 mod mails;
+mod outbox;
 mod plans;
+mod receipts;
 mod rows;
 mod writer;
 
@@ -21,8 +25,11 @@ use std::{
 use bridge::{
     delivery::{DeliveryKey, Readers},
     digest::ShareKey,
+    mail::Composition,
     message::{Message, Person},
     outbox::Standing,
+    preference::Form,
+    receipt::Receipt,
     room::Room,
 };
 use sqlx::{
@@ -32,7 +39,13 @@ use sqlx::{
 };
 
 use self::writer::Writer;
-pub use self::{error::Error, mails::Why};
+pub use self::{
+    choices::{Said, Source, answer_key},
+    error::Error,
+    mails::Why,
+    outbox::Unsent,
+    plans::Queueing,
+};
 
 /// Connections for reading.
 const READERS: u32 = 4;
@@ -89,6 +102,12 @@ pub struct DueMail {
     pub rooms: Vec<Room>,
     /// Its messages, in the order in which it shows them.
     pub items: Vec<Item>,
+    /// Its text, if the host wrote it: then it has no messages.
+    pub written: Option<Composition>,
+    /// What it covers and continues; a mail that the host wrote has none.
+    pub receipt: Option<Receipt>,
+    /// When the mail that it continues got its receipt, in milliseconds since 1970.
+    pub continues_ms: Option<i64>,
 }
 
 /// A message of a mail.
@@ -100,6 +119,8 @@ pub struct Item {
     pub reason: String,
     /// Whether it names this reader.
     pub named: bool,
+    /// How its room is shown.
+    pub form: Form,
 }
 
 /// How much there is of everything.
@@ -121,6 +142,8 @@ pub struct Counts {
     pub failed: u64,
     /// Mails that left and were not seen to arrive.
     pub unconfirmed: u64,
+    /// Mails that had nothing left to say, or were discarded.
+    pub withdrawn: u64,
 }
 
 impl Database {
@@ -149,12 +172,12 @@ impl Database {
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .test_before_acquire(false)
-            .connect_with(options)
+            .connect_with(options.clone())
             .await
             .map_err(failed)?;
         let identity = identity(&mut connection).await.map_err(failed)?;
         let path: Arc<Path> = path.into();
-        let writer = Writer::start(connection, Arc::clone(&path));
+        let writer = Writer::start(connection, options, Arc::clone(&path));
         Ok(Self {
             readers,
             writer,
@@ -187,6 +210,24 @@ impl Database {
             .map_err(failed)?;
         let writer = Writer::closed(Arc::clone(&path));
         Ok(Self { readers, writer, identity: identity.into(), path, lock: Arc::default() })
+    }
+
+    /// Opens the database of a host that may be running, to change single things beside it. The
+    /// tables must be those of this version.
+    ///
+    /// # Errors
+    /// [`Error`], with the file and what to do.
+    pub async fn beside(directory: &Path) -> Result<Self, Error> {
+        let looked = Self::look(directory).await?;
+        let failed = |error: sqlx::Error| Error::new(&looked.path, &error);
+        let options = SqliteConnectOptions::new()
+            .filename(&looked.path)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY_TIMEOUT)
+            .disable_statement_logging();
+        let connection = options.connect().await.map_err(failed)?;
+        let writer = Writer::start(connection, options, Arc::clone(&looked.path));
+        Ok(Self { writer, ..looked })
     }
 
     /// Names this database: 32 hexadecimal digits made when it was.
@@ -248,5 +289,7 @@ pub fn file_in(directory: &Path) -> PathBuf {
     directory.join(FILE)
 }
 
+#[cfg(test)]
+mod histories;
 #[cfg(test)]
 mod tests;

@@ -1,26 +1,47 @@
-//! What the planner writes: plans, deliveries, and the outbox, all at once; and digests when due.
+//! What the planner writes: plans, deliveries, what waits, and the outbox, all at once.
 
 use std::collections::BTreeMap;
 
 use bridge::{
     delivery::{Delivery, Fate, NewMail, Settled},
-    digest::{Gathered, Kept, Reader, gather},
-    message::{Address, MessageId, Person, PostKey, RoomId},
+    message::MessageId,
 };
-use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-use super::{Database, Error, chat::ROWS_MAX, rows};
+use super::{Database, Error, chat::ROWS_MAX};
 
-/// Kept deliveries gathered in one transaction; the rest follows in the next.
-const GATHERED_MAX: i64 = 5000;
+/// How what waits is counted, and when it waits no longer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Queueing {
+    /// How long the first of what is mailed at once waits for more, in milliseconds.
+    pub ceiling_ms: i64,
+    /// Messages with which a digest is due at once; 0 for never.
+    pub messages_max: u32,
+    /// Bytes of text with which it is; 0 for never.
+    pub bytes_max: u64,
+}
+
+/// One message that waits in a queue.
+pub(super) struct Enqueued {
+    pub(super) person: String,
+    pub(super) queue: String,
+    pub(super) due_ms: i64,
+    pub(super) bytes: i64,
+}
 
 impl Database {
     /// Commits a plan, its deliveries and its mails at once. A message that has a plan keeps it:
-    /// `false` then.
+    /// `false` then. `bytes` is how much text the message has.
     ///
     /// # Errors
     /// [`Error`]: nothing of it is kept.
-    pub async fn commit_plan(&self, settled: Settled) -> Result<bool, Error> {
+    pub async fn commit_plan(
+        &self,
+        settled: Settled,
+        bytes: usize,
+        queueing: Queueing,
+    ) -> Result<bool, Error> {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
@@ -34,8 +55,9 @@ impl Database {
                         return Ok(false);
                     }
                     for chunk in settled.deliveries.chunks(ROWS_MAX) {
-                        insert_deliveries(&settled.message, chunk).build().execute(&mut *connection).await?;
+                        insert_deliveries(&settled.message, chunk, settled.settled_ms).build().execute(&mut *connection).await?;
                     }
+                    enqueue(connection, waiting(&settled, bytes), queueing, settled.settled_ms).await?;
                     insert_mails(connection, &settled.mails, settled.settled_ms).await?;
                     Ok(true)
                 })
@@ -43,119 +65,107 @@ impl Database {
             .await
     }
 
-    /// Turns what was kept and is due into mails, at once for each transaction. Answers how many
-    /// mails were made.
+    /// The people who have had as many mails as they may, and the day on which they had.
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn gather_due_digests(&self, now_ms: i64) -> Result<usize, Error> {
-        let due: Option<i64> = sqlx::query_scalar(
-            "SELECT due_ms FROM deliveries WHERE state = 'kept' AND due_ms <= $1 LIMIT 1",
-        )
-        .bind(now_ms)
-        .fetch_optional(&self.readers)
-        .await
-        .map_err(|error| self.failed(&error))?;
-        if due.is_none() {
-            return Ok(0);
-        }
-        self.writer.run(move |connection| Box::pin(gather_due(connection, now_ms))).await
+    pub async fn capped(&self, mails_a_day: u32, since: i64) -> Result<Vec<(String, i64)>, Error> {
+        sqlx::query_as("SELECT person, day FROM tallies WHERE mails >= $1 AND day >= $2")
+            .bind(i64::from(mails_a_day))
+            .bind(since)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(|error| self.failed(&error))
     }
 }
 
-async fn gather_due(connection: &mut SqliteConnection, now_ms: i64) -> Result<usize, sqlx::Error> {
-    let found = sqlx::query(
-        "SELECT d.message, d.person, d.reason, d.named, m.room, m.post, m.sent_ms, \
-         p.name, p.mailbox, p.language, p.time_zone \
-         FROM deliveries d JOIN messages m ON m.id = d.message \
-         JOIN members p ON p.person = d.person AND p.room = m.room \
-         WHERE d.state = 'kept' AND d.due_ms <= $1 AND p.mailbox IS NOT NULL ORDER BY d.person LIMIT $2",
-    )
-    .bind(now_ms)
-    .bind(GATHERED_MAX)
-    .fetch_all(&mut *connection)
-    .await?;
-    let mut readers: BTreeMap<String, (Reader, Vec<Kept>)> = BTreeMap::new();
-    for row in &found {
-        let person: String = row.try_get("person")?;
-        let reader = Reader {
-            person: Person { address: Address::new(&person), name: row.try_get("name")? },
-            mailbox: row.try_get("mailbox")?,
-            language: rows::language(row.try_get("language")?),
-            time_zone: row.try_get("time_zone")?,
-        };
-        let kept = Kept {
-            message: MessageId::from_text(row.try_get::<String, _>("message")?),
-            room: RoomId::new(row.try_get::<String, _>("room")?),
-            sent_ms: row.try_get("sent_ms")?,
-            post: PostKey::new(row.try_get::<String, _>("post")?),
-            reason: row.try_get("reason")?,
-            named: row.try_get::<i64, _>("named")? != 0,
-        };
-        readers.entry(person).or_insert_with(|| (reader, Vec::new())).1.push(kept);
-    }
-    // The bound may have cut the last reader's digest in two: he waits for the next pass.
-    if i64::try_from(found.len()).is_ok_and(|rows| rows >= GATHERED_MAX) && readers.len() > 1 {
-        readers.pop_last();
-    }
-    let mut made = 0;
-    for (reader, kept) in readers.into_values() {
-        for gathered in gather(&reader, kept, now_ms) {
-            made += 1;
-            commit_digest(connection, &gathered, now_ms).await?;
-        }
-    }
-    // Whoever has left the room, or lost the mailbox, has nothing to wait for.
-    sqlx::query(
-        "UPDATE deliveries SET state = 'skipped', held = 'no longer a member of the room' \
-         WHERE state = 'kept' AND due_ms <= $1 AND NOT EXISTS (SELECT 1 FROM members p JOIN messages m ON m.room = p.room \
-         WHERE m.id = deliveries.message AND p.person = deliveries.person)",
-    )
-    .bind(now_ms)
-    .execute(&mut *connection)
-    .await?;
-    sqlx::query(
-        "UPDATE deliveries SET state = 'held', held = 'no mailbox is known for this person', due_ms = NULL \
-         WHERE state = 'kept' AND due_ms <= $1 AND EXISTS (SELECT 1 FROM members p JOIN messages m ON m.room = p.room \
-         WHERE m.id = deliveries.message AND p.person = deliveries.person AND p.mailbox IS NULL)",
-    )
-    .bind(now_ms)
-    .execute(connection)
-    .await?;
-    Ok(made)
+fn waiting(settled: &Settled, bytes: i64) -> Vec<Enqueued> {
+    let deliveries = settled.deliveries.iter();
+    let kept = deliveries.filter_map(|delivery| match &delivery.fate {
+        Fate::Kept { queue, due_ms } => Some(Enqueued {
+            person: delivery.person.as_str().to_owned(),
+            queue: queue.as_str().to_owned(),
+            due_ms: *due_ms,
+            bytes,
+        }),
+        _ => None,
+    });
+    kept.collect()
 }
 
-async fn commit_digest(
+/// Counts what has come to wait. What is mailed at once lets the whole queue wait for more, up to
+/// the ceiling; a digest keeps its time, unless it has become too large to wait for it.
+pub(super) async fn enqueue(
     connection: &mut SqliteConnection,
-    gathered: &Gathered,
+    waiting: Vec<Enqueued>,
+    queueing: Queueing,
     now_ms: i64,
 ) -> Result<(), sqlx::Error> {
-    insert_mails(connection, std::slice::from_ref(&gathered.mail), now_ms).await?;
-    for chunk in gathered.covers.chunks(ROWS_MAX) {
-        let mut update = QueryBuilder::<Sqlite>::new(
-            "UPDATE deliveries SET state = 'mailed', due_ms = NULL, mail = ",
+    let Queueing { ceiling_ms, messages_max, bytes_max } = queueing;
+    let (messages_max, bytes_max) =
+        (i64::from(messages_max), i64::try_from(bytes_max).unwrap_or(i64::MAX));
+    // One statement must not touch a row twice: PostgreSQL refuses that.
+    let mut rows: BTreeMap<(String, String), (i64, i64, i64)> = BTreeMap::new();
+    for one in waiting {
+        let row = rows.entry((one.person, one.queue)).or_insert((one.due_ms, 0, 0));
+        *row = (row.0.min(one.due_ms), row.1 + 1, row.2.saturating_add(one.bytes));
+    }
+    let rows: Vec<_> = rows.into_iter().collect();
+    for chunk in rows.chunks(ROWS_MAX) {
+        let mut insert = QueryBuilder::<Sqlite>::new(
+            "INSERT INTO queues (person, queue, opened_ms, due_ms, messages, bytes) ",
         );
-        update.push_bind(gathered.mail.key.as_str().to_owned());
-        update.push(" WHERE person = ").push_bind(gathered.mail.person.address.as_str().to_owned());
-        update.push(" AND message IN (");
-        let mut ids = update.separated(", ");
-        for message in chunk {
-            ids.push_bind(message.as_str().to_owned());
-        }
-        update.push(")");
-        update.build().execute(&mut *connection).await?;
+        insert.push_values(chunk, |mut row, ((person, queue), (due_ms, messages, bytes))| {
+            let full = (messages_max > 0 && *messages >= messages_max)
+                || (bytes_max > 0 && *bytes >= bytes_max);
+            let due_ms = if full && queue != "instant" { now_ms } else { *due_ms };
+            row.push_bind(person.clone())
+                .push_bind(queue.clone())
+                .push_bind(now_ms)
+                .push_bind(due_ms)
+                .push_bind(*messages)
+                .push_bind(*bytes);
+        });
+        insert
+            .push(
+                " ON CONFLICT (person, queue) DO UPDATE SET messages = queues.messages + excluded.messages, \
+                 bytes = queues.bytes + excluded.bytes, due_ms = CASE WHEN queues.due_ms <= ",
+            )
+            .push_bind(now_ms)
+            .push(" THEN queues.due_ms WHEN queues.queue = 'instant' THEN CASE WHEN excluded.due_ms < queues.opened_ms + ")
+            .push_bind(ceiling_ms)
+            .push(" THEN excluded.due_ms ELSE queues.opened_ms + ")
+            .push_bind(ceiling_ms)
+            .push(" END WHEN ")
+            .push_bind(messages_max)
+            .push(" > 0 AND queues.messages + excluded.messages >= ")
+            .push_bind(messages_max)
+            .push(" THEN ")
+            .push_bind(now_ms)
+            .push(" WHEN ")
+            .push_bind(bytes_max)
+            .push(" > 0 AND queues.bytes + excluded.bytes >= ")
+            .push_bind(bytes_max)
+            .push(" THEN ")
+            .push_bind(now_ms)
+            .push(" WHEN excluded.due_ms < queues.due_ms THEN excluded.due_ms ELSE queues.due_ms END");
+        insert.build().execute(&mut *connection).await?;
     }
     Ok(())
 }
 
-fn insert_deliveries(message: &MessageId, deliveries: &[Delivery]) -> QueryBuilder<Sqlite> {
+fn insert_deliveries(
+    message: &MessageId,
+    deliveries: &[Delivery],
+    now_ms: i64,
+) -> QueryBuilder<Sqlite> {
     let mut insert = QueryBuilder::new(
-        "INSERT INTO deliveries (message, person, action, reason, named, state, held, due_ms, mail) ",
+        "INSERT INTO deliveries (message, person, action, reason, named, state, held, queue, mail, note, changed_ms) ",
     );
     insert.push_values(deliveries, |mut row, delivery| {
-        let (state, held, due_ms, mail) = match &delivery.fate {
+        let (state, held, queue, mail) = match &delivery.fate {
             Fate::Mailed(key) => ("mailed", None, None, Some(key.as_str().to_owned())),
-            Fate::Kept { due_ms } => ("kept", None, Some(*due_ms), None),
+            Fate::Kept { queue, .. } => ("kept", None, Some(queue.as_str().to_owned()), None),
             Fate::Skipped => ("skipped", None, None, None),
             Fate::Held { why } => ("held", Some(why.clone()), None, None),
         };
@@ -166,14 +176,17 @@ fn insert_deliveries(message: &MessageId, deliveries: &[Delivery]) -> QueryBuild
             .push_bind(i64::from(delivery.named))
             .push_bind(state)
             .push_bind(held)
-            .push_bind(due_ms)
-            .push_bind(mail);
+            .push_bind(queue)
+            .push_bind(mail)
+            .push_bind(delivery.note.clone())
+            .push_bind(now_ms);
     });
     insert.push(" ON CONFLICT DO NOTHING");
     insert
 }
 
-async fn insert_mails(
+/// Puts mails into the outbox, and counts them for their day.
+pub(super) async fn insert_mails(
     connection: &mut SqliteConnection,
     mails: &[NewMail],
     now_ms: i64,
@@ -199,6 +212,25 @@ async fn insert_mails(
                 .push_bind(now_ms);
         });
         insert.push(" ON CONFLICT DO NOTHING");
+        insert.build().execute(&mut *connection).await?;
+    }
+    tally(connection, mails).await
+}
+
+async fn tally(connection: &mut SqliteConnection, mails: &[NewMail]) -> Result<(), sqlx::Error> {
+    let mut days: BTreeMap<(&str, i64), i64> = BTreeMap::new();
+    for mail in mails {
+        *days.entry((mail.person.address.as_str(), mail.day)).or_default() += 1;
+    }
+    let days: Vec<_> = days.into_iter().collect();
+    for chunk in days.chunks(ROWS_MAX) {
+        let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO tallies (person, day, mails) ");
+        insert.push_values(chunk, |mut row, ((person, day), mails)| {
+            row.push_bind((*person).to_owned()).push_bind(*day).push_bind(*mails);
+        });
+        insert.push(
+            " ON CONFLICT (person, day) DO UPDATE SET mails = tallies.mails + excluded.mails",
+        );
         insert.build().execute(&mut *connection).await?;
     }
     Ok(())

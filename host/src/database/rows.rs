@@ -115,6 +115,7 @@ pub(super) struct MailRow {
     ended_ms: Option<i64>,
     error: Option<String>,
     sent_as: Option<String>,
+    pub(super) body: Option<String>,
 }
 
 impl MailRow {
@@ -155,4 +156,15 @@ impl MailRow {
             sent_as: self.sent_as.clone(),
         })
     }
+}
+
+/// A statement that ends in a list of texts.
+pub(super) fn with_list(sql: &'static str, texts: &[String]) -> sqlx::QueryBuilder<sqlx::Sqlite> {
+    let mut query = sqlx::QueryBuilder::new(sql);
+    let mut list = query.separated(", ");
+    for text in texts {
+        list.push_bind(text.clone());
+    }
+    query.push(")");
+    query
 }

@@ -7,20 +7,20 @@
     reason = "tests stop at the first surprise"
 )]
 
-use std::time::Duration;
-
 use bridge::{
-    delivery::settle,
+    delivery::{Gathering, Timing, settle},
     member::Member,
     member::{Language, Presence, Role, Wish},
     message::{Address, Kind, Message, Part, Person, PostKey, RoomId},
     outbox::{Draft, Outcome, State, Task},
     plan::{Action, Group, Offer, Plan},
+    preference::Choice,
     room::{Privacy, Room, RoomKind},
     schedule::Schedule,
 };
 
 use super::*;
+use crate::preferences::Preferences;
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -74,8 +74,38 @@ fn settled(
     let offer = Offer::new(message, members.to_vec(), &Address::new("sip:service@c"), 7);
     let all = offer.offered().map(|one| one.id).collect();
     let groups = vec![Group { action, reason: "because".into(), members: all }];
-    let schedule = Schedule::every(Duration::from_secs(3600)).unwrap();
-    settle(&message.id(), Plan::check(&offer, groups).unwrap(), &schedule, now_ms)
+    let hourly = Timing {
+        schedule: Schedule::parse("every 1h").unwrap(),
+        zone: jiff::tz::TimeZone::UTC,
+        capped: false,
+    };
+    let plan = Plan::check(&offer, groups).unwrap();
+    settle(&message.id(), plan, &Gathering::default(), |_| hourly.clone(), now_ms)
+}
+
+/// What the example says, changed.
+fn preferences(change: impl Fn(&mut crate::config::Config)) -> Arc<Preferences> {
+    let example = crate::config::EXAMPLE;
+    let mut config = crate::config::parse(example, Path::new("example.toml")).unwrap();
+    config.digest = crate::config::Digest { mails_a_day: 0, ..Default::default() };
+    config.defaults.time_zone = crate::config::Zone::utc();
+    config.people.clear();
+    change(&mut config);
+    Arc::new(Preferences::new(&config))
+}
+
+fn hourly() -> Arc<Preferences> {
+    preferences(|_| {})
+}
+
+/// Commits a message and a plan that does `action` for all of `members`.
+async fn plan(database: &Database, number: u64, members: &[Member], action: Action, now_ms: i64) {
+    database.commit_message(message(number), Some(number)).await.unwrap();
+    commit(database, settled(&message(number), members, action, now_ms)).await;
+}
+
+async fn commit(database: &Database, settled: bridge::delivery::Settled) {
+    assert!(database.commit_plan(settled, 10, Queueing::default()).await.unwrap());
 }
 
 async fn open(directory: &tempfile::TempDir) -> Database {
@@ -153,8 +183,9 @@ async fn a_plan_comes_with_its_outbox_and_only_once() {
     database.commit_message(message(1), Some(1)).await.unwrap();
     let members = [member("anna", true), member("bea", true)];
     let settled = settled(&message(1), &members, Action::MailNow, 1000);
-    assert!(database.commit_plan(settled.clone()).await.unwrap());
-    assert!(!database.commit_plan(settled).await.unwrap());
+    database.save_members(&room().id, &members, 0).await.unwrap();
+    commit(&database, settled.clone()).await;
+    assert!(!database.commit_plan(settled, 10, Queueing::default()).await.unwrap());
     assert!(database.next_unplanned(&[room().id], 10).await.unwrap().is_empty());
 
     assert!(database.claim_due(999, 10).await.unwrap().is_empty());
@@ -197,9 +228,9 @@ async fn outcomes_are_kept_and_a_crash_is_resumed_by_looking() {
     let database = open(&directory).await;
     database.save_room(&room(), "u").await.unwrap();
     database.commit_message(message(1), Some(1)).await.unwrap();
-    let plan =
-        settled(&message(1), &[member("anna", true), member("bea", true)], Action::MailNow, 0);
-    database.commit_plan(plan).await.unwrap();
+    let members = [member("anna", true), member("bea", true)];
+    database.save_members(&room().id, &members, 0).await.unwrap();
+    commit(&database, settled(&message(1), &members, Action::MailNow, 0)).await;
     let claimed = database.claim_due(0, 10).await.unwrap();
     let draft = Draft { id: "AAMk".into(), version: "CQ".into() };
     let sending = claimed[0]
@@ -233,15 +264,14 @@ async fn what_is_kept_becomes_one_digest_when_due() {
     let members = [member("anna", true), member("gone", true)];
     database.save_members(&room().id, &members, 0).await.unwrap();
     for number in 1..=3 {
-        database.commit_message(message(number), Some(number)).await.unwrap();
-        database.commit_plan(settled(&message(number), &members, Action::Keep, 10)).await.unwrap();
+        plan(&database, number, &members, Action::Keep, 10).await;
     }
     assert_eq!(database.next_due(10).await.unwrap(), Some(HOUR_MS));
-    assert_eq!(database.gather_due_digests(HOUR_MS - 1).await.unwrap(), 0);
+    assert_eq!(database.gather_due_digests(&hourly(), HOUR_MS - 1).await.unwrap(), 0);
     // One of the two has left meanwhile.
     database.save_members(&room().id, &members[..1], 20).await.unwrap();
-    assert_eq!(database.gather_due_digests(HOUR_MS).await.unwrap(), 1);
-    assert_eq!(database.gather_due_digests(HOUR_MS).await.unwrap(), 0);
+    assert_eq!(database.gather_due_digests(&hourly(), HOUR_MS).await.unwrap(), 1);
+    assert_eq!(database.gather_due_digests(&hourly(), HOUR_MS).await.unwrap(), 0);
     let mails = database.claim_due(HOUR_MS, 10).await.unwrap();
     assert_eq!(mails.len(), 1);
     assert!(mails[0].digest);
@@ -259,12 +289,11 @@ async fn who_has_no_mailbox_is_held_until_there_is_one() {
     database.save_room(&room(), "u").await.unwrap();
     let homeless = [member("anna", false)];
     database.save_members(&room().id, &homeless, 0).await.unwrap();
-    database.commit_message(message(1), Some(1)).await.unwrap();
-    database.commit_plan(settled(&message(1), &homeless, Action::MailNow, 0)).await.unwrap();
+    plan(&database, 1, &homeless, Action::MailNow, 0).await;
     assert_eq!(database.counts().await.unwrap().held, 1);
-    assert_eq!(database.gather_due_digests(HOUR_MS).await.unwrap(), 0);
+    assert_eq!(database.gather_due_digests(&hourly(), HOUR_MS).await.unwrap(), 0);
     database.save_members(&room().id, &[member("anna", true)], 50).await.unwrap();
-    assert_eq!(database.gather_due_digests(50).await.unwrap(), 1);
+    assert_eq!(database.gather_due_digests(&hourly(), 50).await.unwrap(), 1);
     assert_eq!(database.claim_due(50, 10).await.unwrap()[0].mailbox, "anna@c");
 }
 
@@ -284,8 +313,8 @@ async fn a_mail_whose_messages_are_gone_waits() {
     let database = open(&directory).await;
     database.save_room(&room(), "u").await.unwrap();
     database.commit_message(message(1), Some(1)).await.unwrap();
-    let plan = settled(&message(1), &[member("anna", true)], Action::MailNow, 0);
-    database.commit_plan(plan).await.unwrap();
+    database.save_members(&room().id, &[member("anna", true)], 0).await.unwrap();
+    commit(&database, settled(&message(1), &[member("anna", true)], Action::MailNow, 0)).await;
     database
         .writer
         .run(|connection| {
@@ -356,4 +385,348 @@ async fn jobs_of_one_transaction_fail_alone() {
         .await
         .unwrap();
     assert_eq!(half, 0);
+}
+
+fn anna() -> [Member; 1] {
+    [member("anna", true)]
+}
+
+async fn with_anna(directory: &tempfile::TempDir) -> Database {
+    let database = open(directory).await;
+    database.save_room(&room(), "u").await.unwrap();
+    database.save_members(&room().id, &anna(), 0).await.unwrap();
+    database
+}
+
+/// The mails that are due, each as the posts it shows.
+async fn due(database: &Database, now_ms: i64) -> Vec<Vec<String>> {
+    let posts = |mail: &DueMail| {
+        mail.items.iter().map(|item| item.message.post.as_str().to_owned()).collect()
+    };
+    database.claim_due(now_ms, 100).await.unwrap().iter().map(posts).collect()
+}
+
+async fn gather_all(database: &Database, preferences: &Arc<Preferences>, now_ms: i64) {
+    while database.gather_due_digests(preferences, now_ms).await.unwrap() > 0 {}
+}
+
+async fn why_anna(database: &Database, number: u64) -> Why {
+    let anna = Address::new("sip:anna@c");
+    database.why(&message(number).id(), &anna).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn what_is_mailed_at_once_waits_for_more_but_not_for_ever() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = with_anna(&directory).await;
+    let preferences = preferences(|config| {
+        config.digest.gather = crate::config::Seconds(120);
+    });
+    let queueing = Queueing { ceiling_ms: 600_000, ..Queueing::default() };
+    let timing = |_: &Member| Timing {
+        schedule: Schedule::parse("every 1h").unwrap(),
+        zone: jiff::tz::TimeZone::UTC,
+        capped: false,
+    };
+    let mut due_at = Vec::new();
+    for (number, now_ms) in [(1, 0), (2, 100_000), (3, 200_000), (4, 550_000), (5, 590_000)] {
+        database.commit_message(message(number), None).await.unwrap();
+        let message = message(number);
+        let offer = Offer::new(&message, anna().to_vec(), &Address::new("sip:s@c"), 7);
+        let plan = Plan::fallback(&offer, "x");
+        let settled = settle(&message.id(), plan, preferences.gathering(), timing, now_ms);
+        database.commit_plan(settled, 1, queueing).await.unwrap();
+        due_at.push(database.next_due(0).await.unwrap().unwrap());
+    }
+    // Two minutes from each, ten from the first.
+    assert_eq!(due_at, [120_000, 220_000, 320_000, 320_000, 320_000]);
+    gather_all(&database, &preferences, 320_000).await;
+    assert_eq!(due(&database, 320_000).await, [["1", "2", "3", "4", "5"]]);
+}
+
+#[tokio::test]
+async fn a_large_digest_does_not_wait() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = with_anna(&directory).await;
+    for (number, queueing) in [
+        (1, Queueing { messages_max: 3, ..Queueing::default() }),
+        (2, Queueing { messages_max: 3, ..Queueing::default() }),
+        (3, Queueing { messages_max: 3, ..Queueing::default() }),
+    ] {
+        assert_eq!(database.gather_due_digests(&hourly(), 50).await.unwrap(), 0);
+        database.commit_message(message(number), None).await.unwrap();
+        let plan = settled(&message(number), &anna(), Action::Keep, 50);
+        database.commit_plan(plan, 10, queueing).await.unwrap();
+    }
+    gather_all(&database, &hourly(), 50).await;
+    assert_eq!(due(&database, 50).await, [["1", "2", "3"]]);
+    database.commit_message(message(4), None).await.unwrap();
+    let plan = settled(&message(4), &anna(), Action::Keep, 60);
+    let queueing = Queueing { bytes_max: 1000, ..Queueing::default() };
+    database.commit_plan(plan, 1000, queueing).await.unwrap();
+    gather_all(&database, &hourly(), 60).await;
+    assert_eq!(due(&database, 60).await, [["4"]]);
+}
+
+#[tokio::test]
+async fn past_the_days_number_mails_are_folded_and_come_tomorrow() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = with_anna(&directory).await;
+    let two = preferences(|config| config.digest.mails_a_day = 2);
+    for number in 1..=2 {
+        plan(&database, number, &anna(), Action::MailNow, 0).await;
+    }
+    assert_eq!(database.capped(2, 19700101).await.unwrap(), [("sip:anna@c".to_owned(), 19700101)]);
+    assert_eq!(due(&database, 0).await.len(), 2);
+    plan(&database, 3, &anna(), Action::Keep, 0).await;
+    gather_all(&database, &two, HOUR_MS).await;
+    assert!(due(&database, HOUR_MS).await.is_empty());
+    assert_eq!(database.next_due(HOUR_MS).await.unwrap(), Some(24 * HOUR_MS));
+    gather_all(&database, &two, 24 * HOUR_MS).await;
+    assert_eq!(due(&database, 24 * HOUR_MS).await, [["3"]]);
+}
+
+#[tokio::test]
+async fn a_digest_obeys_what_is_true_when_it_is_sent() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = with_anna(&directory).await;
+    let preferences = hourly();
+    for number in 1..=3 {
+        plan(&database, number, &anna(), Action::Keep, 0).await;
+    }
+    database.remove_messages(&[message(2).id()], 5).await.unwrap();
+    let said = |wish: Option<Wish>, schedule: Option<&str>| Choice {
+        wish,
+        schedule: schedule.map(|words| Schedule::parse(words).unwrap()),
+        ..Choice::default()
+    };
+    let key = || (Address::new("sip:anna@c"), None);
+    preferences.said(key(), said(None, Some("daily at 08:00")));
+    gather_all(&database, &preferences, HOUR_MS).await;
+    assert!(due(&database, HOUR_MS).await.is_empty());
+    assert_eq!(why_anna(&database, 2).await.note.as_deref(), Some(digests::NOTE_REMOVED));
+    let waits = why_anna(&database, 1).await;
+    assert_eq!((waits.queue.as_deref(), waits.due_ms), (Some("daily at 08:00"), Some(8 * HOUR_MS)));
+    preferences.said(key(), said(Some(Wish::Off), None));
+    gather_all(&database, &preferences, 8 * HOUR_MS).await;
+    assert!(due(&database, 8 * HOUR_MS).await.is_empty());
+    let skipped = why_anna(&database, 3).await;
+    assert_eq!(
+        (skipped.state.as_str(), skipped.note.as_deref()),
+        ("skipped", Some(digests::NOTE_OFF))
+    );
+    assert_eq!(database.next_due(0).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_the_history_no_longer_holds_is_not_mailed() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = with_anna(&directory).await;
+    for number in 1..=5 {
+        plan(&database, number, &anna(), Action::Keep, 0).await;
+    }
+    let due = database.rooms_due(HOUR_MS, 50, 10).await.unwrap();
+    assert_eq!(due, [(room().id, "u".to_owned(), 5)]);
+    assert_eq!(database.rooms_due(HOUR_MS - 1, 50, 10).await.unwrap(), []);
+    assert_eq!(database.rooms_due(HOUR_MS, 6, 10).await.unwrap(), [], "it has just come");
+    let other = Message { parts: vec![Part::Text("other".into())], ..message(4) };
+    // A page that begins with the second: of the first it says nothing. The fifth came after it
+    // was asked for.
+    let page = vec![message(2), other.clone()];
+    let compared = database.compare_history(&room().id, page.clone(), false, 10, 20).await.unwrap();
+    assert_eq!(compared, (1, 1));
+    let again = database.compare_history(&room().id, page, false, 10, 20).await.unwrap();
+    assert_eq!(again, (0, 0));
+    gather_all(&database, &hourly(), HOUR_MS).await;
+    let mails = database.claim_due(HOUR_MS, 10).await.unwrap();
+    let said: Vec<_> = mails[0].items.iter().map(|item| (*item.message).clone()).collect();
+    assert_eq!(said, [message(1), message(2), other, message(5)]);
+}
+
+/// Also what was planned at once and could not be sent for hours.
+#[tokio::test]
+async fn who_has_left_meanwhile_gets_nothing_more() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = with_anna(&directory).await;
+    plan(&database, 1, &anna(), Action::MailNow, 0).await;
+    database.save_members(&room().id, &[member("bea", true)], 10).await.unwrap();
+    assert!(database.claim_due(20, 10).await.unwrap().is_empty());
+    assert_eq!(database.counts().await.unwrap().waiting, 0);
+    let why = why_anna(&database, 1).await;
+    assert_eq!((why.state.as_str(), why.note.as_deref()), ("skipped", Some(digests::NOTE_LEFT)));
+}
+
+#[tokio::test]
+async fn receipts_chain_and_name_what_was_withdrawn() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = with_anna(&directory).await;
+    for number in 1..=3 {
+        plan(&database, number, &anna(), Action::MailNow, 0).await;
+    }
+    let mails = database.claim_due(0, 10).await.unwrap();
+    let mut receipts: Vec<_> = mails.iter().map(|mail| mail.receipt.clone().unwrap()).collect();
+    receipts.sort_by_key(|receipt| receipt.number);
+    assert_eq!(bridge::receipt::check(&receipts, 1), []);
+    assert!(receipts.iter().all(|receipt| receipt.hashed() == receipt.hash));
+    // The second is refused for good, and discarded.
+    let second = mails.iter().find(|mail| mail.receipt.as_ref() == Some(&receipts[1])).unwrap();
+    let refused = Outcome::Failed { reason: "mailbox gone".into() };
+    let failed = second.standing.clone().advance(refused, 0, 1).unwrap();
+    database.record(vec![(second.key.clone(), failed)]).await.unwrap();
+    let dead: Vec<_> = database.unsent(10).await.unwrap();
+    let dead = dead.iter().find(|mail| mail.state == "failed").unwrap();
+    assert_eq!((dead.key.as_str(), dead.messages), (second.key.as_str(), 1));
+    assert_eq!(dead.error.as_deref(), Some("mailbox gone"));
+    assert!(database.discard(&second.key, 2).await.unwrap());
+    assert!(!database.discard(&second.key, 2).await.unwrap());
+    plan(&database, 4, &anna(), Action::MailNow, 3).await;
+    let fourth = database.claim_due(3, 10).await.unwrap().pop().unwrap().receipt.unwrap();
+    assert_eq!(fourth.withdrawn, [receipts[1].link()]);
+    let there = [receipts[0].clone(), receipts[2].clone(), fourth];
+    assert_eq!(bridge::receipt::check(&there, 1), []);
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_sent_afresh_under_its_receipt() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = with_anna(&directory).await;
+    plan(&database, 1, &anna(), Action::MailNow, 0).await;
+    let mail = database.claim_due(0, 10).await.unwrap().pop().unwrap();
+    assert_eq!(database.retry(&mail.key, 1).await.unwrap(), None, "it is on its way");
+    let refused = Outcome::Failed { reason: "x".into() };
+    let failed = mail.standing.clone().advance(refused, 0, 1).unwrap();
+    database.record(vec![(mail.key.clone(), failed)]).await.unwrap();
+    let fresh = database.retry(&mail.key, 2).await.unwrap().unwrap();
+    assert_ne!(fresh, mail.key);
+    let again = database.claim_due(2, 10).await.unwrap().pop().unwrap();
+    assert_eq!((again.key, again.items.len()), (fresh, 1));
+    assert_eq!(again.receipt, mail.receipt);
+}
+
+#[tokio::test]
+async fn what_is_old_is_let_go_and_the_chain_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = with_anna(&directory).await;
+    plan(&database, 1, &anna(), Action::MailNow, 0).await;
+    plan(&database, 2, &anna(), Action::Keep, 0).await;
+    let mail = database.claim_due(0, 10).await.unwrap().pop().unwrap();
+    assert_eq!(database.let_go(1_000_000).await.unwrap(), 0, "it is on its way");
+    let sent = Outcome::Delivered { sent_as: None };
+    let sent = mail.standing.clone().advance(sent, 0, 10);
+    let sent = sent.map_err(|error| error.to_string());
+    let draft = Outcome::Drafted(Draft { id: "a".into(), version: "b".into() });
+    let sent =
+        sent.or_else(|_| mail.standing.clone().advance(draft, 0, 10).map_err(|e| e.to_string()));
+    database.record(vec![(mail.key.clone(), sent.unwrap())]).await.unwrap();
+    assert_eq!(database.let_go(11).await.unwrap(), 1);
+    assert_eq!(database.counts().await.unwrap().messages, 1, "the other one waits for its digest");
+    plan(&database, 3, &anna(), Action::MailNow, 20).await;
+    let next = database.claim_due(20, 10).await.unwrap().pop().unwrap().receipt.unwrap();
+    assert_eq!((next.number, next.previous), (2, mail.receipt.unwrap().hash));
+}
+
+#[tokio::test]
+async fn what_somebody_says_is_kept_and_answered_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = with_anna(&directory).await;
+    database.commit_message(message(1), None).await.unwrap();
+    let person = person("anna");
+    let source = Source::Message(message(1).id());
+    let choice = Choice { wish: Some(Wish::Mentions), ..Choice::default() };
+    let key = (person.address.clone(), Some(room().id));
+    let answer = bridge::delivery::NewMail {
+        key: answer_key(&person.address, &source),
+        share: ShareKey::from_text("x"),
+        person,
+        mailbox: "anna@c".into(),
+        readers: Readers::default(),
+        digest: false,
+        covers: 0,
+        due_ms: 5,
+        day: 19700101,
+    };
+    let text = bridge::mail::letter("Yes", "Done.");
+    let said = Said {
+        choices: vec![(key.clone(), choice.clone())],
+        answer: Some((answer, text.clone())),
+        source,
+    };
+    assert!(database.commit_said(said.clone(), 5).await.unwrap());
+    assert!(!database.commit_said(said, 6).await.unwrap());
+    assert_eq!(database.choices().await.unwrap(), [(key, choice)]);
+    assert!(database.next_unplanned(&[room().id], 10).await.unwrap().is_empty());
+    let mails = database.claim_due(5, 10).await.unwrap();
+    assert_eq!((mails.len(), mails[0].written.as_ref()), (1, Some(&text)));
+    assert_eq!(mails[0].receipt, None);
+}
+
+/// A database of the first version, with something waiting in it.
+#[tokio::test]
+async fn an_old_database_opens_and_nothing_in_it_is_lost() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = file_in(directory.path());
+    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let mut old = options.connect().await.unwrap();
+    let first = MIGRATIONS.iter().next().unwrap().clone();
+    let only = Migrator { migrations: vec![first].into(), ..Migrator::DEFAULT };
+    only.run(&mut old).await.unwrap();
+    for sql in [
+        "INSERT INTO rooms VALUES ('ma-chan://c/1', 'u', 'Ops', '', '', 'normal', 'closed')",
+        "INSERT INTO members VALUES ('ma-chan://c/1', 'sip:anna@c', 'anna', 'anna@c', 'member', 'none', 0, NULL)",
+        "INSERT INTO messages VALUES ('0017', 'ma-chan://c/1', '17', 'sip:b@c', 'b', 1, 2, '\"message\"', '[]', 0, 3, NULL)",
+        "INSERT INTO deliveries VALUES ('0017', 'sip:anna@c', 'keep', 'r', 0, 'kept', NULL, 3600000, NULL)",
+    ] {
+        sqlx::query(sql).execute(&mut old).await.unwrap();
+    }
+    drop(old);
+    let database = open(&directory).await;
+    assert_eq!(database.next_due(0).await.unwrap(), Some(HOUR_MS));
+    gather_all(&database, &hourly(), HOUR_MS).await;
+    assert_eq!(due(&database, HOUR_MS).await, [["17"]]);
+}
+
+#[tokio::test]
+async fn a_newer_database_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(&directory).await;
+    let newer = "INSERT INTO _sqlx_migrations VALUES (9999, 'x', CURRENT_TIMESTAMP, 1, X'00', 0)";
+    let run = database.writer.run(move |connection| {
+        Box::pin(async move { sqlx::query(newer).execute(connection).await.map(|_| ()) })
+    });
+    run.await.unwrap();
+    database.close().await;
+    let Err(error) = Database::open(directory.path()).await else { panic!("opened") };
+    assert!(error.to_string().contains("written by a newer version"), "{error}");
+}
+
+/// A full disk stops intake, with a word, and loses nothing that was taken before.
+#[tokio::test]
+async fn a_full_disk_stops_intake() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = with_anna(&directory).await;
+    let pages = |most: i64| {
+        let run = database.writer.run(move |connection| {
+            Box::pin(async move {
+                let sql = format!("PRAGMA max_page_count = {most}");
+                sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(sql)).fetch_one(connection).await
+            })
+        });
+        async move { run.await.unwrap() }
+    };
+    pages(1).await;
+    let mut taken = 0;
+    let error = loop {
+        let mut large = message(taken + 1);
+        large.parts = vec![Part::Text("x".repeat(4_000))];
+        match database.commit_message(large, Some(taken + 1)).await {
+            Ok(_) => taken += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, Error::Full { .. }), "{error:?}");
+    assert!(error.to_string().contains("make room; messages are not taken until then"));
+    assert_eq!(database.counts().await.unwrap().messages, taken);
+    assert_eq!(database.cursor(&room().id).await.unwrap(), Some(taken).filter(|taken| *taken > 0));
+    // The limit was that of a connection which is gone: there is room again.
+    database.commit_message(message(taken + 1), Some(taken + 1)).await.unwrap();
 }

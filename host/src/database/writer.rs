@@ -3,7 +3,7 @@
 
 use std::{any::Any, path::Path, pin::Pin, sync::Arc};
 
-use sqlx::{Connection, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Error;
@@ -30,9 +30,14 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: SqliteConnection, path: Arc<Path>) -> Self {
+    /// `options` are those that the connection was made with, for another one when it breaks.
+    pub(super) fn start(
+        connection: SqliteConnection,
+        options: SqliteConnectOptions,
+        path: Arc<Path>,
+    ) -> Self {
         let (jobs, waiting) = mpsc::channel(JOBS_MAX);
-        tokio::spawn(write(connection, waiting, Arc::clone(&path)));
+        tokio::spawn(write(connection, options, waiting, Arc::clone(&path)));
         Self { jobs, path }
     }
 
@@ -74,46 +79,59 @@ impl Writer {
 
 async fn write(
     mut connection: SqliteConnection,
+    options: SqliteConnectOptions,
     mut waiting: mpsc::Receiver<Job>,
     path: Arc<Path>,
 ) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
     while waiting.recv_many(&mut batch, BATCH_MAX).await > 0 {
-        transact(&mut connection, std::mem::take(&mut batch), &path).await;
+        if transact(&mut connection, std::mem::take(&mut batch), &path).await {
+            continue;
+        }
+        // A full disk ends a transaction behind our back, and the connection is of no use any more.
+        if let Ok(fresh) = options.connect().await {
+            connection = fresh;
+        }
     }
     let _ = connection.close().await;
 }
 
-/// A job that fails takes back what it did, and only that.
-async fn transact(connection: &mut SqliteConnection, batch: Vec<Job>, path: &Path) {
-    let alone = batch.len() == 1;
-    let mut results = Vec::with_capacity(batch.len());
+/// A job that fails takes back what it did, and only that. Answers whether the connection is well.
+async fn transact(connection: &mut SqliteConnection, batch: Vec<Job>, path: &Path) -> bool {
+    let (works, answers): (Vec<_>, Vec<_>) =
+        batch.into_iter().map(|job| (job.work, job.answer)).unzip();
+    let alone = works.len() == 1;
+    let mut results = Vec::with_capacity(works.len());
     let outcome = async {
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-        for Job { work, answer } in batch {
+        for work in works {
             if !alone {
                 sqlx::query("SAVEPOINT job").execute(&mut *transaction).await?;
             }
             let done = work(&mut transaction).await;
-            if !alone {
-                let end = if done.is_ok() { "RELEASE job" } else { "ROLLBACK TO job" };
-                sqlx::query(end).execute(&mut *transaction).await?;
-            }
             let failed = done.is_err();
-            results.push((answer, done));
+            results.push(done);
             if alone && failed {
                 return transaction.rollback().await;
+            }
+            if !alone {
+                let end = if failed { "ROLLBACK TO job" } else { "RELEASE job" };
+                sqlx::query(end).execute(&mut *transaction).await?;
             }
         }
         transaction.commit().await
     }
     .await;
-    for (answer, done) in results {
-        let done = match (&outcome, done) {
-            (_, Err(error)) => Err(Error::new(path, &error)),
-            (Err(error), Ok(_)) => Err(Error::new(path, error)),
-            (Ok(()), Ok(value)) => Ok(value),
+    // Whoever was not reached has the error of who broke it.
+    let mut results = results.into_iter();
+    for answer in answers {
+        let done = match (&outcome, results.next()) {
+            (_, Some(Err(error))) => Err(Error::new(path, &error)),
+            (Ok(()), Some(Ok(value))) => Ok(value),
+            (Ok(()), None) => Err(Error::closed(path)),
+            (Err(error), _) => Err(Error::new(path, error)),
         };
         let _ = answer.send(done);
     }
+    outcome.is_ok()
 }

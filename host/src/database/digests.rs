@@ -1,0 +1,429 @@
+//! What waited and is due becomes mails, by what is true now: who has left a room, what was removed,
+//! what somebody has chosen since.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
+
+use bridge::{
+    delivery::{NOTE_FOLDED, day, spread},
+    digest::{Gathered, Kept, Reader, gather},
+    member::Wish,
+    message::{Address, MessageId, Person, PostKey, RoomId},
+    plan::HELD_NO_MAILBOX,
+    room::Room,
+    schedule::Schedule,
+};
+use jiff::tz::TimeZone;
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, sqlite::SqliteRow};
+
+use super::{
+    Database, Error,
+    chat::ROWS_MAX,
+    plans::{Enqueued, Queueing, enqueue, insert_mails},
+    rows::{self, RoomRow},
+};
+use crate::preferences::{Preference, Preferences};
+
+/// Messages for people gathered in one transaction; the rest follows in the next.
+const GATHERED_MAX: i64 = 20_000;
+/// Messages for people changed by one statement.
+const CHANGED_MAX: usize = 500;
+
+/// Notes on what was kept and is not mailed after all.
+pub(super) const NOTE_LEFT: &str = "had left the room before it was sent";
+pub(super) const NOTE_REMOVED: &str = "was removed from the room before it was sent";
+pub(super) const NOTE_OFF: &str = "had asked for no mail before it was sent";
+
+/// A message that waited for a person.
+struct Waited {
+    kept: Kept,
+    bytes: i64,
+    removed: bool,
+    member: Option<(String, Option<String>, i64, Option<String>)>,
+}
+
+/// What follows for it.
+enum Verdict {
+    Mail,
+    Skip(&'static str),
+    Hold,
+    Move(Schedule, Option<&'static str>),
+}
+
+/// All that one transaction does.
+#[derive(Default)]
+struct Outcome {
+    mails: Vec<Gathered>,
+    /// (person, note) to messages.
+    skipped: BTreeMap<(String, &'static str), Vec<MessageId>>,
+    held: BTreeMap<String, Vec<MessageId>>,
+    /// (person, schedule, note) to messages.
+    moved: BTreeMap<(String, Schedule, Option<&'static str>), Vec<MessageId>>,
+    enqueued: Vec<Enqueued>,
+    /// Queues that wait until a later time.
+    postponed: Vec<(String, String, i64)>,
+}
+
+impl Database {
+    /// Turns what is due into mails, by what is true at `now_ms`. Answers how many were made; call
+    /// it again until that is 0.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn gather_due_digests(
+        &self,
+        preferences: &Arc<Preferences>,
+        now_ms: i64,
+    ) -> Result<usize, Error> {
+        let due: Option<i64> =
+            sqlx::query_scalar("SELECT due_ms FROM queues WHERE due_ms <= $1 LIMIT 1")
+                .bind(now_ms)
+                .fetch_optional(&self.readers)
+                .await
+                .map_err(|error| self.failed(&error))?;
+        if due.is_none() {
+            return Ok(0);
+        }
+        let preferences = Arc::clone(preferences);
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move { gather_due(connection, &preferences, now_ms).await })
+            })
+            .await
+    }
+}
+
+async fn gather_due(
+    connection: &mut SqliteConnection,
+    preferences: &Preferences,
+    now_ms: i64,
+) -> Result<usize, sqlx::Error> {
+    let found = sqlx::query(
+        "SELECT d.message, d.person, d.queue, d.reason, d.named, m.room, m.post, m.sent_ms, m.removed_ms, \
+         LENGTH(m.parts) AS bytes, p.name, p.mailbox, p.language, p.time_zone, p.person AS member \
+         FROM queues q JOIN deliveries d ON d.person = q.person AND d.queue = q.queue AND d.state = 'kept' \
+         JOIN messages m ON m.id = d.message LEFT JOIN members p ON p.person = d.person AND p.room = m.room \
+         WHERE q.due_ms <= $1 ORDER BY d.person, d.queue LIMIT $2",
+    )
+    .bind(now_ms)
+    .bind(GATHERED_MAX)
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut queues: BTreeMap<(String, String), Vec<Waited>> = BTreeMap::new();
+    for row in &found {
+        let key = (row.try_get("person")?, row.try_get("queue")?);
+        queues.entry(key).or_default().push(waited(row)?);
+    }
+    // The bound may have cut the last queue in two: it waits for the next pass.
+    if i64::try_from(found.len()).is_ok_and(|rows| rows >= GATHERED_MAX) && queues.len() > 1 {
+        queues.pop_last();
+    }
+    let rooms = rooms(connection, &queues).await?;
+    let capped = capped(connection, preferences, &queues).await?;
+    let mut outcome = Outcome::default();
+    let handled: Vec<(String, String)> = queues.keys().cloned().collect();
+    for ((person, queue), waited) in queues {
+        outcome.take(preferences, &rooms, &capped, (person, queue), waited, now_ms);
+    }
+    outcome.commit(connection, preferences, &handled, now_ms).await
+}
+
+fn waited(row: &SqliteRow) -> Result<Waited, sqlx::Error> {
+    let member: Option<String> = row.try_get("member")?;
+    let member = match member {
+        None => None,
+        Some(_) => Some((
+            row.try_get("name")?,
+            row.try_get("mailbox")?,
+            row.try_get("language")?,
+            row.try_get("time_zone")?,
+        )),
+    };
+    Ok(Waited {
+        kept: Kept {
+            message: MessageId::from_text(row.try_get::<String, _>("message")?),
+            room: RoomId::new(row.try_get::<String, _>("room")?),
+            sent_ms: row.try_get("sent_ms")?,
+            post: PostKey::new(row.try_get::<String, _>("post")?),
+            reason: row.try_get("reason")?,
+            named: row.try_get::<i64, _>("named")? != 0,
+            form: Default::default(),
+        },
+        bytes: row.try_get("bytes")?,
+        removed: row.try_get::<Option<i64>, _>("removed_ms")?.is_some(),
+        member,
+    })
+}
+
+async fn rooms(
+    connection: &mut SqliteConnection,
+    queues: &BTreeMap<(String, String), Vec<Waited>>,
+) -> Result<HashMap<RoomId, Room>, sqlx::Error> {
+    let all: HashSet<&RoomId> = queues.values().flatten().map(|waited| &waited.kept.room).collect();
+    let all: Vec<_> = all.into_iter().collect();
+    let mut rooms = HashMap::with_capacity(all.len());
+    for chunk in all.chunks(ROWS_MAX) {
+        let mut select = QueryBuilder::<Sqlite>::new("SELECT * FROM rooms WHERE id IN (");
+        let mut ids = select.separated(", ");
+        for room in chunk {
+            ids.push_bind(room.as_str().to_owned());
+        }
+        select.push(")");
+        let found: Vec<RoomRow> = select.build_query_as().fetch_all(&mut *connection).await?;
+        rooms.extend(found.into_iter().map(RoomRow::room).map(|room| (room.id.clone(), room)));
+    }
+    Ok(rooms)
+}
+
+/// Who has had as many mails as he may, and on which day.
+async fn capped(
+    connection: &mut SqliteConnection,
+    preferences: &Preferences,
+    queues: &BTreeMap<(String, String), Vec<Waited>>,
+) -> Result<HashSet<(String, i64)>, sqlx::Error> {
+    let mut capped = HashSet::new();
+    if preferences.mails_a_day() == 0 {
+        return Ok(capped);
+    }
+    let people: Vec<&str> = queues.keys().map(|(person, _)| person.as_str()).collect();
+    for chunk in people.chunks(ROWS_MAX) {
+        let mut select =
+            QueryBuilder::<Sqlite>::new("SELECT person, day FROM tallies WHERE mails >= ");
+        select.push_bind(i64::from(preferences.mails_a_day())).push(" AND person IN (");
+        let mut names = select.separated(", ");
+        for person in chunk {
+            names.push_bind((*person).to_owned());
+        }
+        select.push(")");
+        let found: Vec<(String, i64)> = select.build_query_as().fetch_all(&mut *connection).await?;
+        capped.extend(found);
+    }
+    Ok(capped)
+}
+
+impl Outcome {
+    fn take(
+        &mut self,
+        preferences: &Preferences,
+        rooms: &HashMap<RoomId, Room>,
+        capped: &HashSet<(String, i64)>,
+        (person, queue): (String, String),
+        waited: Vec<Waited>,
+        now_ms: i64,
+    ) {
+        let address = Address::new(&person);
+        let (mut kept, mut reader, mut zone) = (Vec::new(), None, TimeZone::UTC);
+        for mut one in waited {
+            let preference = rooms.get(&one.kept.room).map(|room| preferences.of(&address, room));
+            let verdict = match &preference {
+                None => Verdict::Skip(NOTE_LEFT),
+                Some(preference) => {
+                    let today = (person.clone(), day(&preference.zone, now_ms));
+                    verdict(&one, preference, &queue, capped.contains(&today))
+                }
+            };
+            match (verdict, preference) {
+                (Verdict::Mail, Some(preference)) => {
+                    one.kept.form = preference.form;
+                    reader.get_or_insert_with(|| as_reader(&address, &mut one, &preference));
+                    zone = preference.zone;
+                    kept.push(one.kept);
+                }
+                (Verdict::Skip(note), _) => {
+                    let messages = self.skipped.entry((person.clone(), note)).or_default();
+                    messages.push(one.kept.message);
+                }
+                (Verdict::Hold, _) | (Verdict::Mail, None) => {
+                    self.held.entry(person.clone()).or_default().push(one.kept.message);
+                }
+                (Verdict::Move(schedule, note), preference) => {
+                    self.requeue(preferences, preference, (&person, &schedule, note), one, now_ms);
+                }
+            }
+        }
+        let Some(reader) = reader else { return };
+        let digest = queue != "instant" || kept.len() > 1;
+        let schedule = Schedule::parse(&queue).ok().filter(|schedule| !schedule.is_instant());
+        if let Some(schedule) = schedule
+            && capped.contains(&(person.clone(), day(&zone, now_ms)))
+        {
+            let due_ms = tomorrow(&schedule, &zone, now_ms);
+            return self.postponed.push((person, queue, due_ms));
+        }
+        self.mails.extend(gather(&reader, kept, digest, &zone, now_ms));
+    }
+
+    fn requeue(
+        &mut self,
+        preferences: &Preferences,
+        preference: Option<Preference>,
+        (person, schedule, note): (&str, &Schedule, Option<&'static str>),
+        one: Waited,
+        now_ms: i64,
+    ) {
+        let zone = preference.map_or(TimeZone::UTC, |preference| preference.zone);
+        let late_ms = spread(&Address::new(person), preferences.gathering().spread_ms);
+        self.enqueued.push(Enqueued {
+            person: person.to_owned(),
+            queue: schedule.as_str().to_owned(),
+            due_ms: schedule.next(&zone, now_ms).saturating_add(late_ms),
+            bytes: one.bytes,
+        });
+        let key = (person.to_owned(), schedule.clone(), note);
+        self.moved.entry(key).or_default().push(one.kept.message);
+    }
+
+    async fn commit(
+        self,
+        connection: &mut SqliteConnection,
+        preferences: &Preferences,
+        handled: &[(String, String)],
+        now_ms: i64,
+    ) -> Result<usize, sqlx::Error> {
+        let mails: Vec<_> = self.mails.iter().map(|gathered| gathered.mail.clone()).collect();
+        insert_mails(connection, &mails, now_ms).await?;
+        for gathered in &self.mails {
+            commit_digest(connection, gathered, now_ms).await?;
+        }
+        for ((person, note), messages) in &self.skipped {
+            let set = [("state", Some("skipped")), ("note", Some(note)), ("queue", None)];
+            change(connection, person, messages, &set, now_ms).await?;
+        }
+        for (person, messages) in &self.held {
+            let set = [("state", Some("held")), ("held", Some(HELD_NO_MAILBOX)), ("queue", None)];
+            change(connection, person, messages, &set, now_ms).await?;
+        }
+        for ((person, schedule, note), messages) in &self.moved {
+            let mut set = vec![("queue", Some(schedule.as_str()))];
+            set.extend(note.map(|note| ("note", Some(note))));
+            change(connection, person, messages, &set, now_ms).await?;
+        }
+        for (person, queue, due_ms) in &self.postponed {
+            sqlx::query("UPDATE queues SET due_ms = $3 WHERE person = $1 AND queue = $2")
+                .bind(person)
+                .bind(queue)
+                .bind(due_ms)
+                .execute(&mut *connection)
+                .await?;
+        }
+        forget_empty(connection, handled).await?;
+        let (full, gathering) = (preferences.full(), preferences.gathering());
+        let queueing =
+            Queueing { ceiling_ms: gathering.ceiling_ms, messages_max: full.0, bytes_max: full.1 };
+        enqueue(connection, self.enqueued, queueing, now_ms).await?;
+        Ok(mails.len() + usize::from(mails.is_empty() && !handled.is_empty()))
+    }
+}
+
+fn verdict(one: &Waited, preference: &Preference, queue: &str, capped: bool) -> Verdict {
+    let Some((_, mailbox, ..)) = &one.member else { return Verdict::Skip(NOTE_LEFT) };
+    if one.removed {
+        return Verdict::Skip(NOTE_REMOVED);
+    }
+    if preference.wish == Wish::Off {
+        return Verdict::Skip(NOTE_OFF);
+    }
+    if mailbox.is_none() {
+        return Verdict::Hold;
+    }
+    let schedule = &preference.schedule;
+    match queue {
+        "instant" if capped && !schedule.is_instant() => {
+            Verdict::Move(schedule.clone(), Some(NOTE_FOLDED))
+        }
+        "instant" => Verdict::Mail,
+        _ if schedule.is_instant() || schedule.as_str() == queue => Verdict::Mail,
+        _ => Verdict::Move(schedule.clone(), None),
+    }
+}
+
+fn as_reader(address: &Address, one: &mut Waited, preference: &Preference) -> Reader {
+    let (name, mailbox, language, time_zone) =
+        one.member.take().unwrap_or_else(|| (String::new(), None, 0, None));
+    Reader {
+        person: Person { address: address.clone(), name },
+        mailbox: mailbox.unwrap_or_default(),
+        language: rows::language(language),
+        time_zone: preference.zone_name.clone().or(time_zone),
+    }
+}
+
+/// The first time of a schedule on a later day.
+fn tomorrow(schedule: &Schedule, zone: &TimeZone, now_ms: i64) -> i64 {
+    let today = day(zone, now_ms);
+    let mut at_ms = schedule.next(zone, now_ms);
+    while day(zone, at_ms) == today {
+        at_ms = schedule.next(zone, at_ms);
+    }
+    at_ms
+}
+
+/// Messages that a person no longer waits for leave his queues empty: those end.
+async fn forget_empty(
+    connection: &mut SqliteConnection,
+    handled: &[(String, String)],
+) -> Result<(), sqlx::Error> {
+    for chunk in handled.chunks(ROWS_MAX) {
+        let mut delete = QueryBuilder::<Sqlite>::new(
+            "DELETE FROM queues WHERE NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.person = queues.person \
+             AND d.queue = queues.queue AND d.state = 'kept') AND person IN (",
+        );
+        let mut people = delete.separated(", ");
+        for (person, _) in chunk {
+            people.push_bind(person.clone());
+        }
+        delete.push(")");
+        delete.build().execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+async fn commit_digest(
+    connection: &mut SqliteConnection,
+    gathered: &Gathered,
+    now_ms: i64,
+) -> Result<(), sqlx::Error> {
+    let mail = gathered.mail.key.as_str();
+    let mut forms: BTreeMap<&'static str, Vec<MessageId>> = BTreeMap::new();
+    for (message, form) in gathered.covers.iter().zip(&gathered.forms) {
+        forms.entry(form.as_str()).or_default().push(message.clone());
+    }
+    for (form, messages) in forms {
+        let set = [
+            ("state", Some("mailed")),
+            ("mail", Some(mail)),
+            ("form", Some(form)),
+            ("queue", None),
+        ];
+        let person = gathered.mail.person.address.as_str();
+        change(connection, person, &messages, &set, now_ms).await?;
+    }
+    Ok(())
+}
+
+/// Changes columns of what a person is to get of some messages.
+pub(super) async fn change(
+    connection: &mut SqliteConnection,
+    person: &str,
+    messages: &[MessageId],
+    set: &[(&'static str, Option<&str>)],
+    now_ms: i64,
+) -> Result<(), sqlx::Error> {
+    for chunk in messages.chunks(CHANGED_MAX) {
+        let mut update = QueryBuilder::<Sqlite>::new("UPDATE deliveries SET changed_ms = ");
+        update.push_bind(now_ms);
+        for (column, value) in set {
+            update.push(", ").push(*column).push(" = ").push_bind(value.map(str::to_owned));
+        }
+        update.push(" WHERE person = ").push_bind(person.to_owned()).push(" AND message IN (");
+        let mut ids = update.separated(", ");
+        for message in chunk {
+            ids.push_bind(message.as_str().to_owned());
+        }
+        update.push(")");
+        update.build().execute(&mut *connection).await?;
+    }
+    Ok(())
+}

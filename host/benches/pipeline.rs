@@ -122,6 +122,7 @@ fn outgoing(number: u64) -> OutgoingMail {
         references: Vec::new(),
         headers: vec![("Auto-Submitted".to_owned(), "auto-generated".to_owned())],
         importance: Importance::Normal,
+        attachments: Vec::new(),
         date_unix_s: 1_795_000_000,
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     directory::Directory,
     exchange::Account,
     in_service::InService,
+    preferences::Preferences,
     rooms::{Known, Rooms},
     state::{ChatState, Snapshot, State},
 };
@@ -134,6 +135,7 @@ async fn chat(
             database.clone(),
             Arc::clone(&rooms),
             account,
+            Arc::new(Preferences::new(config)),
             state.clone(),
             ring,
         );

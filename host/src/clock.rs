@@ -1,15 +1,46 @@
 //! The one place that asks what time it is, and the one that asks for unpredictable bytes.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::OnceLock,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 use lync::{Entropy, Now};
+
+/// A calendar that runs faster than the steady clock, for the demo.
+struct Fast {
+    since: Instant,
+    unix: Duration,
+    times: u32,
+}
+
+static FAST: OnceLock<Fast> = OnceLock::new();
 
 /// Reads both clocks.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "the one place that asks the time")]
 pub fn now() -> Now {
-    let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    Now { instant: Instant::now(), unix }
+    let instant = Instant::now();
+    let unix = match FAST.get() {
+        None => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO),
+        Some(fast) => fast.unix + instant.saturating_duration_since(fast.since) * fast.times,
+    };
+    Now { instant, unix }
+}
+
+/// From now on the calendar shows `unix_ms` and runs so many times faster, in the whole process and
+/// for good; `false` if it does already. The steady clock stays as it is.
+pub fn run_fast(unix_ms: i64, times: u32) -> bool {
+    let unix = Duration::from_millis(u64::try_from(unix_ms).unwrap_or(0));
+    let fast = Fast { since: now().instant, unix, times: times.max(1) };
+    FAST.set(fast).is_ok()
+}
+
+/// How long to wait for so many milliseconds of the calendar.
+#[must_use]
+pub fn calendar(ms: i64) -> Duration {
+    let wait = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+    FAST.get().map_or(wait, |fast| wait / fast.times)
 }
 
 /// Milliseconds since 1970-01-01T00:00:00Z.

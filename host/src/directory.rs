@@ -13,9 +13,10 @@ use anyhow::Result;
 use bridge::{
     member::{Language, Member, Presence, Role, Wish},
     message::{Address, Person, RoomId},
+    room::Room,
 };
 use ews::{mailbox::MailboxType, resolve_names::Resolution};
-use lync::members::{Export, Membership, PrincipalKind, Roles};
+use lync::members::{Export, Membership, Principal, PrincipalKind, Roles, Sources};
 use tokio::sync::{Notify, mpsc, watch};
 use tracing::{info, warn};
 
@@ -25,6 +26,7 @@ use crate::{
     config::{self, Config},
     database::Database,
     exchange::Account,
+    preferences::Preferences,
     rooms::Rooms,
     state::State,
 };
@@ -54,11 +56,15 @@ pub struct Directory {
     database: Database,
     rooms: Arc<Rooms>,
     account: Arc<Account>,
+    preferences: Arc<Preferences>,
     state: State,
     /// Rung when a room's people are known: messages may wait for that.
     resolved: Arc<Notify>,
     remembered: HashMap<String, Found>,
     export_read: Option<SystemTime>,
+    /// The administrator's list of mailboxes, by SIP address.
+    mailboxes: HashMap<String, String>,
+    mailboxes_read: Option<SystemTime>,
 }
 
 /// The people of a room, as made from its lists.
@@ -80,11 +86,24 @@ impl Directory {
         database: Database,
         rooms: Arc<Rooms>,
         account: Arc<Account>,
+        preferences: Arc<Preferences>,
         state: State,
         resolved: Arc<Notify>,
     ) -> Self {
         let remembered = HashMap::new();
-        Self { config, database, rooms, account, state, resolved, remembered, export_read: None }
+        Self {
+            config,
+            database,
+            rooms,
+            account,
+            preferences,
+            state,
+            resolved,
+            remembered,
+            export_read: None,
+            mailboxes: HashMap::new(),
+            mailboxes_read: None,
+        }
     }
 
     /// Keeps the lists up to date until `stop` turns true. `orders` asks the chat side for its
@@ -113,9 +132,15 @@ impl Directory {
     /// If Exchange or the database fails; rooms done before that stay done.
     pub async fn refresh(&mut self) -> Result<()> {
         self.read_export();
+        self.read_mailboxes();
         for known in self.rooms.all() {
-            let memberships = self.rooms.memberships(&known.uri);
-            if memberships.is_empty() {
+            let open = Preferences::is_open(&known.room);
+            let memberships = if open {
+                self.subscriptions(&known.room)
+            } else {
+                self.rooms.memberships(&known.uri)
+            };
+            if memberships.is_empty() && !open {
                 continue;
             }
             let people = self.people(&memberships).await?;
@@ -129,6 +154,22 @@ impl Directory {
             self.keep(&known.room.id, &known.room.name, people.members, known.members()).await?;
         }
         Ok(())
+    }
+
+    /// An open room has no members; who subscribed takes their place.
+    fn subscriptions(&self, room: &Room) -> Vec<Membership> {
+        let subscribers = self.preferences.subscribers(room);
+        let membership = |person: &Address| Membership {
+            principal: Principal {
+                address: person.as_str().to_owned(),
+                name: String::new(),
+                kind: PrincipalKind::User,
+            },
+            roles: Roles { member: true, ..Roles::default() },
+            sources: Sources::default(),
+            last_seen: None,
+        };
+        subscribers.iter().map(membership).collect()
     }
 
     async fn keep(
@@ -168,8 +209,13 @@ impl Directory {
     async fn add_user(&mut self, people: &mut People, one: &Membership) -> Result<()> {
         let address = one.principal.address.to_lowercase();
         let configured = self.configured(&address).and_then(|person| person.mailbox.clone());
+        let configured = configured.map(|mailbox| mailbox.as_str().to_owned());
+        let configured = configured.or_else(|| self.mailboxes.get(&address).cloned());
         let found = self.find(&address).await?;
-        let mailbox = configured.map(|mailbox| mailbox.as_str().to_owned()).or(found.mailbox);
+        let mailbox = match configured.or(found.mailbox) {
+            None => self.by_pattern(&address).await?,
+            known => known,
+        };
         let name = match one.principal.name.trim() {
             "" => found.name.unwrap_or_else(|| name_of_address(&address)),
             name => name.to_owned(),
@@ -177,6 +223,15 @@ impl Directory {
         people.unresolved += usize::from(mailbox.is_none());
         self.add(people, &address, name, mailbox, one.roles);
         Ok(())
+    }
+
+    /// The mailbox that the administrator's pattern names, if Exchange knows it.
+    async fn by_pattern(&mut self, address: &str) -> Result<Option<String>> {
+        let pattern = self.config.members.mailbox_pattern.as_ref();
+        let Some(mailbox) = pattern.and_then(|pattern| pattern.mailbox(address)) else {
+            return Ok(None);
+        };
+        Ok(self.find(&format!("smtp:{}", mailbox.to_lowercase())).await?.mailbox)
     }
 
     /// Opens a group up. A folder or a domain has no list that Exchange could give.
@@ -280,9 +335,33 @@ impl Directory {
         Ok(found)
     }
 
+    fn read_mailboxes(&mut self) {
+        let Some(path) = self.config.members.mailboxes.clone() else { return };
+        let read = read_if_changed(&path, self.mailboxes_read).and_then(|read| {
+            let list = |(bytes, changed): (Vec<u8>, SystemTime)| {
+                Ok((read_mailbox_list(&String::from_utf8_lossy(&bytes))?, changed))
+            };
+            read.map(list).transpose()
+        });
+        match read {
+            Ok(None) => {}
+            Ok(Some((mailboxes, changed))) => {
+                self.mailboxes = mailboxes;
+                self.mailboxes_read = Some(changed);
+            }
+            Err(error) => warn!(
+                "directory: members.mailboxes: {}: {error:#}; the list read before stays",
+                path.display()
+            ),
+        }
+    }
+
     fn read_export(&mut self) {
         let Some(path) = self.config.members.export.clone() else { return };
-        match read_if_changed(&path, self.export_read) {
+        let read = read_if_changed(&path, self.export_read).and_then(|read| {
+            read.map(|(bytes, changed)| Ok((Export::read(&bytes)?, changed))).transpose()
+        });
+        match read {
             Ok(None) => {}
             Ok(Some((export, changed))) => {
                 self.export_read = Some(changed);
@@ -296,10 +375,36 @@ impl Directory {
     }
 }
 
+/// Reads `sip:address mail@address` a line; blank lines and those that begin with `#` are passed over.
+fn read_mailbox_list(text: &str) -> Result<HashMap<String, String>> {
+    let mut mailboxes = HashMap::new();
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let mut words = line.split([' ', '\t', ',', ';']).filter(|word| !word.is_empty());
+        let (sip, mailbox, more) = (words.next(), words.next(), words.next());
+        let read = || {
+            let sip = config::SipAddress::try_from(sip.unwrap_or_default().to_owned())?;
+            let mailbox = config::SmtpAddress::try_from(mailbox.unwrap_or_default().to_owned())?;
+            match more {
+                None => Ok((sip, mailbox)),
+                Some(_) => Err("two addresses are wanted".to_owned()),
+            }
+        };
+        let (sip, mailbox) =
+            read().map_err(|what| anyhow::anyhow!("line {}: {what}", number + 1))?;
+        mailboxes.insert(sip.as_str().to_owned(), mailbox.as_str().to_owned());
+        anyhow::ensure!(mailboxes.len() <= REMEMBERED_MAX, "more than {REMEMBERED_MAX} lines");
+    }
+    Ok(mailboxes)
+}
+
 fn read_if_changed(
     path: &PathBuf,
     before: Option<SystemTime>,
-) -> Result<Option<(Export, SystemTime)>> {
+) -> Result<Option<(Vec<u8>, SystemTime)>> {
     let metadata = std::fs::metadata(path)?;
     let changed = metadata.modified()?;
     if before == Some(changed) {
@@ -311,7 +416,7 @@ fn read_if_changed(
         "{} bytes, at most {bytes_max} are read",
         metadata.len()
     );
-    Ok(Some((Export::read(&std::fs::read(path)?)?, changed)))
+    Ok(Some((std::fs::read(path)?, changed)))
 }
 
 fn sip_address(found: &Resolution) -> Option<String> {
@@ -333,5 +438,27 @@ fn wish(wish: config::Wish) -> Wish {
         config::Wish::Digest => Wish::Digest,
         config::Wish::Mentions => Wish::Mentions,
         config::Wish::Off => Wish::Off,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+    use super::*;
+
+    #[test]
+    fn a_list_of_mailboxes_is_read_and_its_mistakes_are_named() {
+        let text = "# ours\n\nsip:Anna@c.com anna@mail.c.com\nsip:bob@c.com,\tbob@mail.c.com\n";
+        let list = read_mailbox_list(text).unwrap();
+        assert_eq!(list.get("sip:anna@c.com").map(String::as_str), Some("anna@mail.c.com"));
+        assert_eq!(list.len(), 2);
+        for (bad, told) in [
+            ("sip:a@c", "line 1: ``"),
+            ("\nanna a@c.com", "line 2: `anna` is no SIP address"),
+            ("sip:a@c.com a@c.com b@c.com", "line 1: two addresses are wanted"),
+        ] {
+            let error = read_mailbox_list(bad).unwrap_err().to_string();
+            assert!(error.starts_with(told), "{error}");
+        }
     }
 }

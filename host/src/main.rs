@@ -4,7 +4,7 @@ use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use host::{check, config, demo, run::Host};
+use host::{check, config, demo, records, run::Host, verify};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info};
 use tracing_subscriber::EnvFilter;
@@ -44,6 +44,9 @@ enum Command {
         /// Prints where everything is as one line of JSON first.
         #[arg(long)]
         json: bool,
+        /// Lets ten minutes pass in a second, so that the digests of 08:00 come within seconds.
+        #[arg(long, conflicts_with = "exit")]
+        schedule: bool,
     },
     /// Runs only the two servers, for authors of guests and for other clients.
     Embedded {
@@ -54,15 +57,73 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Lists mails that were given up or wait, and says why; retries or discards them.
+    Outbox {
+        /// The configuration file of the host, which may be running.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Prints one line of JSON for each mail.
+        #[arg(long)]
+        json: bool,
+        #[command(subcommand)]
+        action: Option<OutboxAction>,
+    },
+    /// Says what became of a message, for one person or for all.
+    #[command(
+        after_help = "Example: chat-digest why --config FILE --message 3f9c0d7a --person sip:anna@contoso.com\n\
+                      The ids of the messages in a mail stand in its header X-Chat-Digest-Covers."
+    )]
+    Why {
+        /// The configuration file of the host, which may be running.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The message's id, or how it begins.
+        #[arg(long, value_name = "ID")]
+        message: String,
+        /// A SIP address; left out, everybody.
+        #[arg(long, value_name = "ADDRESS")]
+        person: Option<String>,
+        /// Prints one line of JSON for each person.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Proves from a person's mails alone that none is missing and no message stands twice.
+    Verify {
+        /// A mail (.eml), an mbox file, or a folder of either.
+        #[arg(value_name = "MAILBOX-EXPORT")]
+        export: PathBuf,
+        /// The number that the mails begin with, if older ones were deleted on purpose.
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        from: u64,
+    },
     /// Prints a commented configuration with every key.
     Config,
+}
+
+#[derive(Subcommand)]
+enum OutboxAction {
+    /// Sends a mail afresh that was given up.
+    Retry {
+        /// The mail's key, as `outbox` lists it.
+        key: String,
+    },
+    /// Lets a mail go that was given up; the next one to that person tells of it.
+    Discard {
+        /// The mail's key, as `outbox` lists it.
+        key: String,
+    },
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let quiet = matches!(
         arguments.command,
-        Command::Demo { .. } | Command::Embedded { .. } | Command::Check { .. }
+        Command::Demo { .. }
+            | Command::Embedded { .. }
+            | Command::Check { .. }
+            | Command::Outbox { .. }
+            | Command::Why { .. }
+            | Command::Verify { .. }
     );
     let filter = EnvFilter::try_from_env("CHAT_DIGEST_LOG")
         .unwrap_or_else(|_| EnvFilter::new(if quiet { "warn" } else { "info" }));
@@ -108,10 +169,25 @@ async fn obey(command: Command) -> Result<ExitCode> {
             })
         }
         Command::Check { config } => check::check(config::load(&config)?).await,
-        Command::Demo { posts, exit, json } => {
-            demo::demo(demo::Options { posts, exit, json }, stop).await
+        Command::Demo { posts, exit, json, schedule } => {
+            demo::demo(demo::Options { posts, exit, json, schedule }, stop).await
         }
         Command::Embedded { config, json } => demo::embedded(config.as_deref(), json, stop).await,
+        Command::Outbox { config, json, action } => {
+            let config = config::load(&config)?;
+            match action {
+                None => records::outbox(&config, json).await,
+                Some(OutboxAction::Retry { key }) => records::retry(&config, &key).await,
+                Some(OutboxAction::Discard { key }) => records::discard(&config, &key).await,
+            }
+        }
+        Command::Why { config, message, person, json } => {
+            records::why(&config::load(&config)?, &message, person.as_deref(), json).await
+        }
+        Command::Verify { export, from } => {
+            let well = verify::Report::read(&export)?.print(from);
+            Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
         Command::Config => {
             print!("{}", config::EXAMPLE);
             Ok(ExitCode::SUCCESS)

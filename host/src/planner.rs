@@ -1,26 +1,28 @@
 //! Takes each message without a plan to the guest, checks the answer, and commits the plan together
 //! with the outbox. A guest that fails costs no message: the host's own plan takes its place.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use bridge::{
-    delivery::{Settled, settle},
-    member::Member,
-    message::{Address, Message},
-    plan::{Offer, Plan},
+    delivery::{Settled, day, settle},
+    member::{Member, Wish},
+    message::{Address, Kind, Message},
+    plan::{Action, Group, Offer, Plan},
     room::Room,
-    schedule::Schedule,
 };
 use tokio::sync::{Notify, watch};
 use tracing::{debug, error, warn};
 
 use crate::{
+    answers::Answers,
     chat::stop_asked,
     clock,
+    common::Common,
     config::Config,
-    database::Database,
+    database::{Database, Queueing},
     guest::CallError,
     in_service::InService,
+    preferences::Preferences,
     rooms::Rooms,
     translate::{self, Names},
 };
@@ -29,6 +31,9 @@ use crate::{
 const BATCH_MAX: u32 = 64;
 /// How long to wait when nothing rings: messages may wait for a member list.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// Why everybody is told that messages were missed, and why somebody is not.
+const REASON_GAP: &str = "messages of this room were missed";
+const REASON_OFF: &str = "asked for no mail";
 /// Wait after the database failed.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -38,7 +43,8 @@ pub struct Planner {
     database: Database,
     rooms: Arc<Rooms>,
     guest: InService,
-    schedule: Schedule,
+    preferences: Arc<Preferences>,
+    answers: Arc<Answers>,
     service: Address,
     /// Makes the ids of a call unpredictable, and the same when a call is repeated.
     salt: u64,
@@ -52,17 +58,16 @@ impl Planner {
     /// Prepares the stage.
     #[must_use]
     pub fn new(
-        config: Arc<Config>,
-        database: Database,
-        rooms: Arc<Rooms>,
+        common: Common,
         guest: InService,
-        schedule: Schedule,
+        answers: Arc<Answers>,
         ring: Arc<Notify>,
         planned: Arc<Notify>,
     ) -> Self {
+        let Common { config, database, rooms, preferences, .. } = common;
         let service = Address::new(config.chat.address.as_str());
         let salt = u64::from_le_bytes(clock::random());
-        Self { config, database, rooms, guest, schedule, service, salt, ring, planned }
+        Self { config, database, rooms, guest, preferences, answers, service, salt, ring, planned }
     }
 
     /// Plans messages until `stop` turns true.
@@ -89,35 +94,77 @@ impl Planner {
     async fn round(&self) -> Result<usize, crate::database::Error> {
         let mut planned = 0;
         for message in self.database.next_unplanned(&self.rooms.ready(), BATCH_MAX).await? {
-            let Some(settled) = self.plan(message).await else { continue };
-            let mails = !settled.mails.is_empty();
-            self.database.commit_plan(settled).await?;
+            if let Some(command) = self.word_to_us(&message) {
+                match self.answers.answer_message(&message, command).await {
+                    Ok(()) => planned += 1,
+                    Err(error) => warn!("planner: {error}; what was said is answered later"),
+                }
+                continue;
+            }
+            let bytes = message.plain_text().len();
+            let capped = self.capped().await?;
+            let Some(settled) = self.plan(message, &capped).await else { continue };
+            let waits = settled.mails.is_empty();
+            self.database.commit_plan(settled, bytes, self.queueing()).await?;
             planned += 1;
-            if mails {
+            if !waits || self.preferences.gathering().window_ms > 0 {
                 self.planned.notify_one();
             }
         }
         Ok(planned)
     }
 
+    /// What somebody says to the service and not to the room.
+    fn word_to_us(
+        &self,
+        message: &Message,
+    ) -> Option<Result<bridge::command::Command, bridge::command::CommandError>> {
+        let own = message.author.address == self.service;
+        (!own).then(|| self.answers.in_room(message)).flatten()
+    }
+
+    fn queueing(&self) -> Queueing {
+        let (messages_max, bytes_max) = self.preferences.full();
+        let ceiling_ms = self.preferences.gathering().ceiling_ms;
+        Queueing { ceiling_ms, messages_max, bytes_max }
+    }
+
+    /// Who has had as many mails as he may, and on which day.
+    async fn capped(&self) -> Result<HashSet<(String, i64)>, crate::database::Error> {
+        let mails_a_day = self.preferences.mails_a_day();
+        if mails_a_day == 0 {
+            return Ok(HashSet::new());
+        }
+        // Some zone's today is yesterday's date here.
+        let since = day(&jiff::tz::TimeZone::UTC, clock::unix_ms() - 24 * 3_600_000);
+        Ok(self.database.capped(mails_a_day, since).await?.into_iter().collect())
+    }
+
     /// The plan for a message; `None` while its room's members are not known.
-    async fn plan(&self, message: Message) -> Option<Settled> {
+    async fn plan(&self, message: Message, capped: &HashSet<(String, i64)>) -> Option<Settled> {
         let now_ms = clock::unix_ms();
         let id = message.id();
         if message.author.address == self.service {
             debug!(%id, "planner: our own message is mailed to nobody");
             let nobody = Offer::new(&message, Vec::new(), &self.service, 0);
-            return Some(settle(
-                &id,
-                Plan::fallback(&nobody, "the service's own message"),
-                &self.schedule,
-                now_ms,
-            ));
+            let plan = Plan::fallback(&nobody, "the service's own message");
+            return Some(Settled { fallback: plan.fallback, ..Settled::nobody(&id, now_ms) });
         }
         let (room, members) = self.rooms.snapshot(&message.room)?;
-        let members = members?;
-        let plan = self.ask(message, room, members).await?;
-        Some(settle(&id, plan, &self.schedule, now_ms))
+        let members = self.preferences.dress(&room, members?);
+        let mut plan = match message.kind {
+            Kind::Gap { .. } => gap_plan(&message, members, &self.service),
+            _ => self.ask(message, room.clone(), members).await?,
+        };
+        self.preferences.overrule(&mut plan, &room);
+        let timing = |member: &Member| {
+            let person = &member.person.address;
+            let mut timing = self.preferences.timing(person, &room, false);
+            let today = day(&timing.zone, now_ms);
+            timing.capped = capped.contains(&(person.as_str().to_owned(), today));
+            timing
+        };
+        Some(settle(&id, plan, self.preferences.gathering(), timing, now_ms))
     }
 
     /// Asks the guest; `None` if it is busy for now.
@@ -143,6 +190,20 @@ impl Planner {
             Plan::fallback(&offer, &why)
         }))
     }
+}
+
+/// That messages were missed is no guest's to keep back: everybody is told with the next digest.
+fn gap_plan(message: &Message, members: Vec<Member>, service: &Address) -> Plan {
+    let offer = Offer::new(message, members, service, 0);
+    let of = |off: bool| {
+        let all = offer.offered().filter(|one| (one.member.wish == Wish::Off) == off);
+        all.map(|one| one.id).collect()
+    };
+    let groups = vec![
+        Group { action: Action::Keep, reason: REASON_GAP.to_owned(), members: of(false) },
+        Group { action: Action::Skip, reason: REASON_OFF.to_owned(), members: of(true) },
+    ];
+    Plan::check(&offer, groups).unwrap_or_else(|error| Plan::fallback(&offer, &error.to_string()))
 }
 
 fn first_bytes(id: &str) -> u64 {

@@ -9,7 +9,7 @@ use std::{
 use bridge::{
     member::{Member, Presence},
     message::{Address, RoomId},
-    room::Room,
+    room::{Privacy, Room},
 };
 use lync::{
     members::{MemberDirectory, Membership},
@@ -130,14 +130,16 @@ impl Rooms {
     pub fn names(&self, room: &RoomId) -> Vec<(String, String)> {
         let rooms = self.read();
         let Some(known) = rooms.get(room) else { return Vec::new() };
-        if let Some(members) = &known.members {
-            let name = |member: &Member| {
-                (member.person.address.as_str().to_owned(), member.person.name.clone())
-            };
-            return members.iter().map(name).collect();
-        }
         let name = |one: Membership| (one.principal.address, one.principal.name);
-        self.memberships(&known.uri).into_iter().map(name).collect()
+        let listed = || self.memberships(&known.uri).into_iter().map(name);
+        let Some(members) = &known.members else { return listed().collect() };
+        let name = |member: &Member| {
+            (member.person.address.as_str().to_owned(), member.person.name.clone())
+        };
+        let members = members.iter().map(name);
+        // Those who get an open room are not all who write in it.
+        let others = (known.room.privacy == Privacy::Open).then(listed).into_iter().flatten();
+        members.chain(others.filter(|(_, name)| !name.is_empty())).collect()
     }
 
     /// Puts the people and mailboxes of a room in place.
@@ -169,6 +171,12 @@ impl Rooms {
     #[must_use]
     pub fn name_of(&self, uri: &str) -> Option<String> {
         self.read().get(&RoomId::new(uri.to_lowercase())).map(|known| known.room.name.clone())
+    }
+
+    /// Whether we are in a room now.
+    #[must_use]
+    pub fn is_joined(&self, room: &RoomId) -> bool {
+        self.read().get(room).is_some_and(|known| known.joined)
     }
 
     /// All rooms.

@@ -2,8 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use anyhow::{Context, Result};
-use bridge::schedule::Schedule;
+use anyhow::Result;
 use tokio::{
     sync::{Notify, watch},
     task::JoinSet,
@@ -11,14 +10,19 @@ use tokio::{
 use tracing::{info, warn};
 
 use crate::{
+    answers::Answers,
     chat::Chat,
+    common::Common,
     config::Config,
     database::Database,
     directory::Directory,
     exchange::Account,
     in_service::InService,
+    letters::Letters,
     mail::{Mailer, compose::Composer},
     planner::Planner,
+    preferences::Preferences,
+    retention::Retention,
     rooms::Rooms,
     state::State,
 };
@@ -51,8 +55,10 @@ impl Host {
         for (room, uri, members) in database.rooms().await? {
             rooms.remembered(room, &uri, members);
         }
-        let schedule = Schedule::every(config.digest.every.0).context("digest.every")?;
+        let preferences = Arc::new(Preferences::new(&config));
+        preferences.take(database.choices().await?);
         let (to_plan, to_mail) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (orders, inbox) = Chat::orders();
         let chat = Chat::new(
             Arc::clone(&config),
             database.clone(),
@@ -65,32 +71,33 @@ impl Host {
             database.clone(),
             Arc::clone(&rooms),
             Arc::clone(&account),
+            Arc::clone(&preferences),
             state.clone(),
             Arc::clone(&to_plan),
         );
-        let planner = Planner::new(
+        let common = Common {
+            config: Arc::clone(&config),
+            database: database.clone(),
+            rooms,
+            preferences,
+            state: state.clone(),
+        };
+        let answers =
+            Arc::new(Answers::new(common.clone(), Arc::clone(&account), Arc::clone(&to_mail)));
+        let letters = Letters::new(
             Arc::clone(&config),
             database.clone(),
-            rooms,
-            guest.clone(),
-            schedule.clone(),
-            to_plan,
-            Arc::clone(&to_mail),
+            Arc::clone(&account),
+            Arc::clone(&answers),
         );
+        let retention = Retention::new(config.store.keep_days, database.clone());
+        let planner =
+            Planner::new(common.clone(), guest.clone(), answers, to_plan, Arc::clone(&to_mail));
         let composer = Composer::new(Arc::clone(&config), guest);
-        let mailer = Mailer::new(
-            config,
-            database.clone(),
-            account,
-            composer,
-            state.clone(),
-            schedule,
-            to_mail,
-        );
+        let mailer = Mailer::new(common, account, composer, to_mail, orders.clone());
 
         let (stop, stopped) = watch::channel(false);
         let mut stages = JoinSet::new();
-        let (orders, inbox) = Chat::orders();
         let end = stopped.clone();
         stages.spawn(async move {
             chat.run(inbox, end).await;
@@ -105,6 +112,16 @@ impl Host {
         stages.spawn(async move {
             planner.run(end).await;
             "planner"
+        });
+        let end = stopped.clone();
+        stages.spawn(async move {
+            letters.run(end).await;
+            "letters"
+        });
+        let end = stopped.clone();
+        stages.spawn(async move {
+            retention.run(end).await;
+            "retention"
         });
         stages.spawn(async move {
             mailer.run(stopped).await;

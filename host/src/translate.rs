@@ -5,8 +5,9 @@ use std::{collections::HashMap, sync::Arc};
 use bridge::{
     mail::{Composition, Importance},
     member::{Presence, Role, Wish},
-    message::{Address, Kind, Message, Part},
+    message::{Address, Kind, Message, Part, RoomId},
     plan::{Action, Group, Offer},
+    preference::Form,
     room::{Privacy, Room, RoomKind},
 };
 use jiff::{Timestamp, tz::TimeZone};
@@ -14,7 +15,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use crate::{
     chat::translate::name_of_address,
     config,
-    database::DueMail,
+    database::{DueMail, Item},
     guest::{Directory, PlanInput, types},
 };
 
@@ -208,7 +209,20 @@ pub fn edition(mail: &DueMail, people: &People, zone: &TimeZone) -> types::Editi
             })
             .collect(),
         digest: mail.digest,
+        summaries: mail
+            .rooms
+            .iter()
+            .zip(0..)
+            .filter_map(|(room, id)| is_summary(&mail.items, &room.id).then_some(id))
+            .collect(),
     }
+}
+
+/// Whether a room is to be summarised. If its messages disagree, all of them are shown: that hides
+/// nothing.
+fn is_summary(items: &[Item], room: &RoomId) -> bool {
+    let mut forms = items.iter().filter(|item| item.message.room == *room).map(|item| item.form);
+    forms.next() == Some(Form::Summary) && forms.all(|form| form == Form::Summary)
 }
 
 fn room(room: &Room, id: u32) -> types::Room {
@@ -245,6 +259,7 @@ fn message_for(
             Kind::Message => types::Kind::Message,
             Kind::Alert => types::Kind::Alert,
             Kind::Story { title } => types::Kind::Story(title.clone()),
+            Kind::Gap { missing } => types::Kind::Gap(types::Gap { missing: *missing }),
         },
         parts: message.parts.iter().map(|one| part(one, id_of)).collect(),
         late: message.late,
@@ -293,6 +308,7 @@ pub fn composition(mail: types::Mail) -> Composition {
         preview: mail.preview,
         html: mail.html,
         text: mail.text,
+        listing: mail.listing,
         importance: match mail.importance {
             types::Importance::Low => Importance::Low,
             types::Importance::Normal => Importance::Normal,
@@ -308,23 +324,63 @@ mod tests {
 
     use super::*;
 
+    fn message(author: &str, kind: Kind) -> Message {
+        Message {
+            room: RoomId::new("ops"),
+            post: bridge::message::PostKey::new("1"),
+            author: Person { address: Address::new("sip:a@contoso.com"), name: author.into() },
+            sent_ms: 0,
+            received_ms: 0,
+            kind,
+            parts: Vec::new(),
+            late: false,
+        }
+    }
+
     #[test]
     fn no_address_passes_for_a_name() {
         for name in ["anna.keller@contoso.com", " sip:anna.keller@contoso.com"] {
-            let anna = Person { address: Address::new("sip:a@contoso.com"), name: name.into() };
-            let message = Message {
-                room: bridge::message::RoomId::new("ops"),
-                post: bridge::message::PostKey::new("1"),
-                author: anna,
-                sent_ms: 0,
-                received_ms: 0,
-                kind: Kind::Message,
-                parts: Vec::new(),
-                late: false,
-            };
+            let message = message(name, Kind::Message);
             assert_eq!(message_for(&message, 0, &|_| None, &TimeZone::UTC).author, "Anna Keller");
         }
         assert_eq!(name_only("Anna @ Work"), "Anna @ Work");
+    }
+
+    #[test]
+    fn a_gap_keeps_its_number() {
+        for missing in [None, Some(12)] {
+            let gap = message("", Kind::Gap { missing });
+            let told = message_for(&gap, 0, &|_| None, &TimeZone::UTC);
+            assert_eq!(told.kind, types::Kind::Gap(types::Gap { missing }));
+        }
+    }
+
+    #[test]
+    fn a_room_is_a_summary_if_all_of_its_messages_say_so() {
+        let item = |form| Item {
+            message: Arc::new(message("Anna", Kind::Message)),
+            reason: String::new(),
+            named: false,
+            form,
+        };
+        let (summary, complete) = (item(Form::Summary), item(Form::Complete));
+        let ops = RoomId::new("ops");
+        assert!(is_summary(&[summary.clone(), summary.clone()], &ops));
+        assert!(!is_summary(&[summary.clone(), complete], &ops));
+        assert!(!is_summary(&[summary], &RoomId::new("build")) && !is_summary(&[], &ops));
+    }
+
+    #[test]
+    fn a_listing_reaches_the_composition() {
+        let mail = types::Mail {
+            subject: "s".into(),
+            preview: String::new(),
+            html: "h".into(),
+            text: "t".into(),
+            listing: Some("all".into()),
+            importance: types::Importance::Normal,
+        };
+        assert_eq!(composition(mail).listing.as_deref(), Some("all"));
     }
 
     #[test]

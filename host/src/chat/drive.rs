@@ -13,7 +13,7 @@ use tokio::{
 };
 use tracing::warn;
 
-use super::{Chat, Close, Order, choose::Chooser, connect::Connection, stop_asked};
+use super::{Chat, Close, Order, choose::Chooser, connect::Connection, review::Review, stop_asked};
 use crate::{
     clock::{self, OsEntropy},
     config::HostPort,
@@ -45,6 +45,7 @@ pub(super) struct Driver<'c> {
     unsent: VecDeque<Bytes>,
     redirect: Option<HostPort>,
     ended: Option<Ended>,
+    pub(super) review: Option<Review>,
 }
 
 impl<'c> Driver<'c> {
@@ -62,6 +63,7 @@ impl<'c> Driver<'c> {
             unsent: VecDeque::new(),
             redirect: None,
             ended: None,
+            review: None,
         }
     }
 
@@ -181,6 +183,7 @@ impl<'c> Driver<'c> {
 
     async fn obey(&mut self, order: Order) {
         match order {
+            Order::Review(rooms, done) => self.review(rooms, done),
             Order::RefreshMembers => {
                 // There may be new rooms for us: how a real pool tells so is not known.
                 if self.ready {

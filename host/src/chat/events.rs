@@ -72,6 +72,7 @@ impl Driver<'_> {
                 self.report_rooms();
             }
             Event::Members { room, result } => self.members(&room, result),
+            Event::Reviewed { room, result } => self.reviewed(&room, result).await,
             Event::PostResult { result, .. } => {
                 if let Err(error) = result {
                     warn!("chat: our own post was not taken: {error}");

@@ -5,6 +5,7 @@ mod choose;
 pub mod connect;
 mod drive;
 mod events;
+pub mod review;
 pub mod translate;
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
@@ -17,10 +18,10 @@ use lync::{
 };
 use ntlm::Secret;
 use openssl::ssl::SslConnector;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
-use self::{connect::Connection, drive::Driver};
+use self::{connect::Connection, drive::Driver, review::Reread};
 use crate::{
     clock,
     config::{self, Config, HostPort, Transport},
@@ -41,10 +42,12 @@ const REDIRECTS_MAX: usize = 5;
 const ORDERS_MAX: usize = 256;
 
 /// What the session is asked to do from outside.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub enum Order {
     /// Ask who belongs to each room.
     RefreshMembers,
+    /// Read the history of these rooms again; the sender is used when all have been read.
+    Review(Vec<Reread>, oneshot::Sender<()>),
 }
 
 /// What the chat side works with.

@@ -1,15 +1,17 @@
 //! The configuration file: TOML to checked types. An unknown key or a bad value is an error that
 //! shows the line and says what is allowed; nothing is guessed.
 
+mod digest;
 mod read;
 mod value;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+pub use digest::{Choices, Digest, RoomDigest, Seconds, Shape, When};
 pub use read::{ConfigError, EXAMPLE, load, parse};
 use serde::Deserialize;
 pub use value::{
-    Every, HostPort, Pattern, SecretSource, SipAddress, SmtpAddress, Zone, credentials,
+    HostPort, MailboxPattern, Pattern, SecretSource, SipAddress, SmtpAddress, Zone, credentials,
 };
 
 /// All that `chat-digest run --config FILE` needs to know.
@@ -41,6 +43,9 @@ pub struct Config {
     /// When collected messages are mailed.
     #[serde(default)]
     pub digest: Digest,
+    /// What people may choose for themselves.
+    #[serde(default)]
+    pub choices: Choices,
     /// The database.
     pub store: Store,
 }
@@ -203,6 +208,12 @@ pub enum RoomChoice {
 pub struct Members {
     /// JSON file made from `Get-CsPersistentChatRoom`, read again when it changes.
     pub export: Option<PathBuf>,
+    /// Text file with a SIP address and a mail address a line, read again when it changes; for
+    /// whom Exchange cannot tell the mailbox.
+    pub mailboxes: Option<PathBuf>,
+    /// How a mailbox is called where nothing else tells, e.g. `{user}@corp.contoso.com`. Only one
+    /// that Exchange knows is taken.
+    pub mailbox_pattern: Option<MailboxPattern>,
     /// Seconds between two readings of all lists.
     pub refresh: Refresh,
 }
@@ -237,6 +248,10 @@ pub struct Person {
     pub mailbox: Option<SmtpAddress>,
     /// What the person wants.
     pub wish: Option<Wish>,
+    /// When the person's digest comes.
+    pub schedule: Option<When>,
+    /// How it reads.
+    pub form: Option<Shape>,
     /// Two letters, e.g. `de`.
     pub language: Option<Language>,
     /// e.g. `Europe/Berlin`.
@@ -320,18 +335,18 @@ pub struct Guest {
     pub time_ms: Option<u32>,
 }
 
-/// When collected messages are mailed.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Digest {
-    /// Period between two digests, by the clock: `1h` means at every full hour (UTC).
-    pub every: Every,
-}
-
 /// Where the database and the compiled guests are.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Store {
     /// A directory for the service alone; made if it is missing.
     pub directory: PathBuf,
+    /// Days that messages, and the record of what became of them, are kept after the last mail
+    /// about them has come to its end; 0 for ever.
+    #[serde(default = "keep_days")]
+    pub keep_days: u32,
+}
+
+const fn keep_days() -> u32 {
+    30
 }

@@ -133,9 +133,9 @@ mod tests {
 
     #[test]
     fn a_bad_value_is_shown_with_its_line_and_what_is_wanted() {
-        let said = error(|text| text.replace("every = \"1h\"", "every = \"soon\""));
+        let said = error(|text| text.replace("= \"every 1h\"", "= \"soon\""));
         assert!(
-            said.contains("every = \"soon\"") && said.contains("number and `s`, `m` or `h`"),
+            said.contains("schedule = \"soon\"") && said.contains("say `instant`, `every 2h`"),
             "{said}"
         );
         let said = error(|text| text.replace("lanes = 4", "lanes = 40"));

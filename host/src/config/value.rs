@@ -1,6 +1,6 @@
 //! Values that can be wrong in more ways than their TOML type shows.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf};
 
 use ntlm::{Credentials, Secret};
 use serde::{Deserialize, Serialize};
@@ -65,6 +65,36 @@ impl TryFrom<String> for SmtpAddress {
         match text.split_once('@') {
             Some((user, domain)) if is_word(user) && is_word(domain) => Ok(Self(text)),
             _ => Err(format!("`{text}` is no mail address: `user@domain` is wanted")),
+        }
+    }
+}
+
+/// A mail address made from a SIP address: `{user}` and `{domain}` stand for its parts.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct MailboxPattern(String);
+
+impl MailboxPattern {
+    /// The mail address for a SIP address; `None` if there is none.
+    #[must_use]
+    pub fn mailbox(&self, sip: &str) -> Option<String> {
+        let (user, domain) = sip.strip_prefix("sip:")?.split_once('@')?;
+        let mailbox = self.0.replace("{user}", user).replace("{domain}", domain);
+        SmtpAddress::try_from(mailbox).ok().map(|mailbox| mailbox.0)
+    }
+}
+
+impl TryFrom<String> for MailboxPattern {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let pattern = Self(text);
+        match pattern.mailbox("sip:user@contoso.com") {
+            Some(_) if pattern.0.contains("{user}") => Ok(pattern),
+            _ => Err(format!(
+                "`{}` is no pattern of a mailbox: `{{user}}@corp.contoso.com` is wanted",
+                pattern.0
+            )),
         }
     }
 }
@@ -269,39 +299,6 @@ impl TryFrom<String> for Zone {
     }
 }
 
-/// A period: a number and `s`, `m` or `h`; 1 second to 7 days.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Every(pub Duration);
-
-impl Default for Every {
-    fn default() -> Self {
-        Self(Duration::from_secs(3600))
-    }
-}
-
-impl TryFrom<String> for Every {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let wrong = || {
-            format!("`{text}` is no period: a number and `s`, `m` or `h` are wanted, 1s to 168h")
-        };
-        let number = text.trim_end_matches(['s', 'm', 'h']);
-        let unit = match text.strip_prefix(number) {
-            Some("s") => 1,
-            Some("m") => 60,
-            Some("h") => 3600,
-            _ => return Err(wrong()),
-        };
-        let seconds = number.parse::<u64>().ok().and_then(|count| count.checked_mul(unit));
-        match seconds {
-            Some(seconds @ 1..=604_800) => Ok(Self(Duration::from_secs(seconds))),
-            _ => Err(wrong()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
@@ -325,11 +322,13 @@ mod tests {
     }
 
     #[test]
-    fn periods() {
-        assert_eq!(Every::try_from("90s".to_owned()).unwrap().0.as_secs(), 90);
-        assert_eq!(Every::try_from("2h".to_owned()).unwrap().0.as_secs(), 7200);
-        for bad in ["", "h", "2d", "0s", "169h", "1.5h", "-1s", "99999999999999999999h"] {
-            assert!(Every::try_from(bad.to_owned()).is_err(), "{bad}");
+    fn mailbox_patterns() {
+        let pattern = MailboxPattern::try_from("{user}@mail.{domain}".to_owned()).unwrap();
+        assert_eq!(pattern.mailbox("sip:anna@c.com").as_deref(), Some("anna@mail.c.com"));
+        assert_eq!(pattern.mailbox("smtp:anna@c.com"), None);
+        assert_eq!(pattern.mailbox("sip:a,b@c.com"), None);
+        for bad in ["", "{user}", "all@c.com", "{user}@c.com\r\nBcc: x"] {
+            assert!(MailboxPattern::try_from(bad.to_owned()).is_err(), "{bad}");
         }
     }
 

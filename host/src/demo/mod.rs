@@ -12,7 +12,10 @@ use anyhow::{Context, Result};
 use self::{ledger::Ledger, play::Play};
 use crate::{
     clock, config,
-    embedded::{Embedded, company::Company},
+    embedded::{
+        Embedded,
+        company::{Company, Privacy},
+    },
     run::Host,
     state::ChatState,
 };
@@ -23,6 +26,14 @@ const START_TIME: Duration = Duration::from_secs(60);
 const LOST_SHOWN: usize = 20;
 /// How long an interactive demo waits between two posts.
 const PACE: Duration = Duration::from_millis(2200);
+/// The same where the calendar runs fast, and how much faster it runs: ten minutes a second.
+const PACE_FAST: Duration = Duration::from_millis(700);
+const TIMES_FASTER: u32 = 600;
+/// When a day of the demo begins, in minutes after midnight: not long before the first digest.
+const DAY_BEGINS_MIN: i64 = 6 * 60 + 30;
+/// What is otherwise where the calendar runs fast: everything is collected, one room summed up.
+const SCHEDULE_FAST: &str = "daily at 08:00 and 16:00";
+const CONFIG_FAST: &str = "\n[[digest.rooms]]\nroom = \"Build\"\nform = \"summary\"\n\n[guest.settings]\ndefault = \"digest\"\n";
 
 /// What the demo is asked for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,6 +44,8 @@ pub struct Options {
     pub exit: bool,
     /// Whether to print the addresses as JSON first.
     pub json: bool,
+    /// Whether the calendar runs fast, so that a morning's digest comes within seconds.
+    pub schedule: bool,
 }
 
 /// Runs only the servers until `stop`.
@@ -60,10 +73,17 @@ pub async fn embedded(
 /// # Errors
 /// If something cannot be started.
 pub async fn demo(options: Options, stop: impl Future<Output = Result<()>>) -> Result<ExitCode> {
+    if options.schedule {
+        clock::run_fast(this_morning(), TIMES_FASTER);
+    }
     let embedded = Embedded::start(Company::demo()?).await?;
     // Short when counting: a digest of more than 250 messages shows only the first words of some.
-    let every = if options.exit { "1s" } else { "30s" };
-    let file = write_config(&embedded, every)?;
+    let (schedule, more) = match (options.schedule, options.exit) {
+        (true, _) => (SCHEDULE_FAST, CONFIG_FAST),
+        (false, true) => ("every 1s", ""),
+        (false, false) => ("every 30s", ""),
+    };
+    let file = write_config_with(&embedded, schedule, more)?;
     let begun = clock::now().instant;
     let ledger = Ledger::watch(&embedded);
     let host = Host::start(config::load(&file)?).await?;
@@ -74,7 +94,7 @@ pub async fn demo(options: Options, stop: impl Future<Output = Result<()>>) -> R
             joined(&host, embedded.company.rooms.len()).await?;
             let joined_s = begun.elapsed().as_secs_f64();
             // Only now: whoever reads this may post at once.
-            introduce(&embedded, options, every, &file)?;
+            introduce(&embedded, options, schedule, &file)?;
             perform(&play, &ledger, &host, options, joined_s).await
         } => result,
     };
@@ -82,14 +102,16 @@ pub async fn demo(options: Options, stop: impl Future<Output = Result<()>>) -> R
     code
 }
 
-fn introduce(embedded: &Embedded, options: Options, every: &str, file: &Path) -> Result<()> {
+fn introduce(embedded: &Embedded, options: Options, schedule: &str, file: &Path) -> Result<()> {
     if options.json {
         return print_json(embedded);
     }
     if !options.exit {
         let host = format!("The host runs with {}", file.display());
-        let last =
-            format!("{host}\nCollected messages are mailed every {every}. Ctrl-C ends the demo.");
+        let fast = if options.schedule { " Ten minutes pass in a second." } else { "" };
+        let last = format!(
+            "{host}\nCollected messages are mailed {schedule}.{fast} Ctrl-C ends the demo."
+        );
         print!("{}", introduction(embedded, &last));
     }
     Ok(())
@@ -115,8 +137,18 @@ async fn perform(
         let whole = summary.lost == 0 && summary.doubled == 0;
         return Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
-    play.slowly(options.posts, PACE, !options.json).await?;
+    let pace = if options.schedule { PACE_FAST } else { PACE };
+    play.slowly(options.posts, pace, !options.json, options.schedule).await?;
     std::future::pending().await
+}
+
+/// When a day of the demo begins, in milliseconds since 1970.
+fn this_morning() -> i64 {
+    let zone = jiff::tz::TimeZone::system();
+    let now = jiff::Timestamp::from_millisecond(clock::unix_ms()).unwrap_or_default();
+    let midnight = now.to_zoned(zone).start_of_day();
+    let midnight_ms = midnight.map_or(0, |at| at.timestamp().as_millisecond());
+    midnight_ms + DAY_BEGINS_MIN * 60_000
 }
 
 /// Waits until the host is in all rooms and knows their members.
@@ -160,22 +192,39 @@ fn introduction(embedded: &Embedded, last: &str) -> String {
     )
 }
 
-/// Writes the configuration with which anybody would run the host against these servers; `every` is
-/// the period of digests. Answers with the file.
+/// Writes the configuration with which anybody would run the host against these servers, with this
+/// schedule of digests. Everybody has subscribed to the open rooms. Answers with the file.
 ///
 /// # Errors
 /// If the file cannot be written.
-pub fn write_config(embedded: &Embedded, every: &str) -> Result<std::path::PathBuf> {
+pub fn write_config(embedded: &Embedded, schedule: &str) -> Result<std::path::PathBuf> {
+    write_config_with(embedded, schedule, "")
+}
+
+fn write_config_with(
+    embedded: &Embedded,
+    schedule: &str,
+    more: &str,
+) -> Result<std::path::PathBuf> {
     let (company, addresses) = (&embedded.company, &embedded.addresses);
     let service = addresses.users.first().context("the company has no service account")?;
     let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
     let ca_file = quoted(&addresses.ca_file.to_string_lossy());
+    let rooms = company.rooms.iter().filter(|room| room.privacy == Privacy::Open);
+    let open: String = rooms
+        .map(|room| {
+            let people = company.people(room);
+            let all: Vec<_> = people.iter().map(|user| quoted(&company.sip(&user.login))).collect();
+            let name = quoted(&room.name);
+            format!("[[digest.rooms]]\nroom = {name}\nsubscribers = [{}]\n", all.join(", "))
+        })
+        .collect();
     let mut text = format!(
         "[chat]\naddress = {}\nlogin = {}\npassword = {}\nserver = {}\nca_file = {ca_file}\n\
          [chat.assumed]\nmembers_command = true\nassociations_command = true\n\n\
          [mail]\nurl = {}\nlogin = {}\npassword = {}\nmailbox = {}\nca_file = {ca_file}\n\n\
          [[rooms]]\nmember = true\n\n[defaults]\ntime_zone = {}\n\n\
-         [digest]\nevery = {}\n\n[store]\ndirectory = {}\n",
+         [digest]\nschedule = {}\nmails_a_day = 0\n{open}\n[store]\ndirectory = {}\n",
         quoted(&service.sip),
         quoted(&service.login),
         quoted(&service.password),
@@ -185,7 +234,7 @@ pub fn write_config(embedded: &Embedded, every: &str) -> Result<std::path::PathB
         quoted(&service.password),
         quoted(&service.mailbox),
         quoted(jiff::tz::TimeZone::system().iana_name().unwrap_or("UTC")),
-        quoted(every),
+        quoted(schedule),
         quoted(&embedded.directory().join("data").to_string_lossy()),
     );
     for user in &company.users {
@@ -200,6 +249,7 @@ pub fn write_config(embedded: &Embedded, every: &str) -> Result<std::path::PathB
             text.push_str(&format!("\n[people.{}]\n{lines}", quoted(&company.sip(&user.login))));
         }
     }
+    text.push_str(more);
     let file = embedded.directory().join("chat-digest.toml");
     std::fs::write(&file, text)?;
     Ok(file)

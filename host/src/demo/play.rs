@@ -10,7 +10,7 @@ use super::{
     conversation::{self, Line, Sort},
     ledger::Ledger,
 };
-use crate::embedded::Embedded;
+use crate::{clock, embedded::Embedded};
 
 /// Posts under way at once when played fast: as a busy pool would have them.
 const UNDER_WAY_MAX: usize = 64;
@@ -28,20 +28,23 @@ impl<'e> Play<'e> {
         Self { embedded, ledger, numbered }
     }
 
-    /// Plays with pauses; without `posts` again and again.
+    /// Plays with pauses; without `posts` again and again. `tell` prints what is said, `timed` with
+    /// the calendar's time.
     pub(super) async fn slowly(
         &self,
         posts: Option<u32>,
         pace: Duration,
         tell: bool,
+        timed: bool,
     ) -> Result<()> {
         let posts = posts.map_or(usize::MAX, |posts| usize::try_from(posts).unwrap_or(usize::MAX));
         for index in 0..posts {
             let line = conversation::line(index);
             self.post(index, &line).await?;
             if tell {
+                let time = if timed { wall_clock() } else { String::new() };
                 println!(
-                    "{:<10} {}: {}",
+                    "{time}{:<10} {}: {}",
                     line.room,
                     line.author,
                     line.text.split(['\r', '\n']).next().unwrap_or_default()
@@ -51,7 +54,8 @@ impl<'e> Play<'e> {
             let last = index % conversation::length() == conversation::length() - 1;
             tokio::time::sleep(if last { pace * 10 } else { pace }).await;
             if tell && index % 10 == 9 {
-                println!("           {} mails delivered so far", self.ledger.delivered());
+                let time = if timed { wall_clock() } else { String::new() };
+                println!("{time}           {} mails delivered so far", self.ledger.delivered());
             }
         }
         Ok(())
@@ -93,4 +97,10 @@ impl<'e> Play<'e> {
         self.embedded.pool.post(&company.room_uri(room), &company.sip(line.author), post).await?;
         Ok(())
     }
+}
+
+/// `Tue 07:40  `, as the calendar shows it.
+fn wall_clock() -> String {
+    let now = jiff::Timestamp::from_millisecond(clock::unix_ms()).unwrap_or_default();
+    now.to_zoned(jiff::tz::TimeZone::system()).strftime("%a %H:%M  ").to_string()
 }

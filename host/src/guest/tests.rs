@@ -107,6 +107,7 @@ fn edition(messages: usize) -> Edition {
         rooms: vec![room()],
         items: (0..messages).map(item).collect(),
         digest: messages > 1,
+        summaries: Vec::new(),
     }
 }
 
@@ -172,6 +173,11 @@ fn the_shipped_guest_composes_one_message_and_many() {
     let mail = shipped().compose(&edition(300), &surroundings()).unwrap().value;
     assert!(mail.subject.starts_with("[Operations] 300 new"));
     assert!(mail.html.len() <= 90_000);
+    let listing = mail.listing.unwrap();
+    assert!(listing.contains("Message 0 has <b>markup") && listing.contains("Message 299 has"));
+    let summary = Edition { summaries: vec![1], ..edition(20) };
+    let mail = shipped().compose(&summary, &surroundings()).unwrap().value;
+    assert!(mail.html.contains("20 messages from 1 person") && mail.listing.is_some());
 }
 
 #[test]

@@ -2,8 +2,9 @@
 
 pub use super::bindings::chat_digest::guest::log::Level;
 pub use super::bindings::chat_digest::guest::types::{
-    Action, Edition, Group, Importance, Item, Kind, Language, Link, Mail, Member, Mention, Message,
-    Moment, Part, PersonId, Presence, Privacy, Readers, Role, Room, RoomId, RoomKind, Wish,
+    Action, Edition, Gap, Group, Importance, Item, Kind, Language, Link, Mail, Member, Mention,
+    Message, Moment, Part, PersonId, Presence, Privacy, Readers, Role, Room, RoomId, RoomKind,
+    Wish,
 };
 
 /// Turns two ASCII letters of ISO 639-1 into a [`Language`]; anything else is 0, which is unknown.

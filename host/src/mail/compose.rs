@@ -9,15 +9,18 @@ use std::{
 use bridge::{
     delivery::DeliveryKey,
     mail::{Composition, Entry, plain},
-    message::MessageId,
     room::Privacy,
 };
-use ews::{item::Importance, mailbox::Mailbox, mime::OutgoingMail};
+use ews::{
+    item::Importance,
+    mailbox::Mailbox,
+    mime::{Attachment, MAIL_BYTES_MAX, OutgoingMail},
+};
 use jiff::tz::TimeZone;
 use tokio::sync::OnceCell;
 use tracing::warn;
 
-use super::{document, tangle};
+use super::{document, receipt};
 use crate::{
     clock,
     config::Config,
@@ -29,10 +32,10 @@ use crate::{
 
 /// Texts kept for further recipients of the same.
 const SHARED_MAX: usize = 64;
+/// Where in a shared text its reader's own last line goes; no cleaned HTML holds a comment.
+const END_MARK: &str = "<!--end-->";
 /// How often a guest is asked that has no place for the call; each time waits for one.
 const ASKED_MAX: usize = 6;
-/// Ids in one header line.
-const COVERS_IN_LINE: usize = 400;
 
 /// A text ready for any of its recipients.
 #[derive(Debug)]
@@ -81,6 +84,12 @@ impl Composer {
     }
 
     async fn compose_anew(&self, mail: Arc<DueMail>) -> Arc<Composed> {
+        if let Some(written) = &mail.written {
+            let language = mail.readers.language.to_string();
+            let cleaned = document::clean(&written.html);
+            let html = document::wrap(&written.subject, &written.preview, &language, &cleaned, "");
+            return Arc::new(Composed { composition: written.clone(), html });
+        }
         let guest = self.guest.clone();
         let zone =
             translate::zone(mail.readers.time_zone.as_deref(), &self.config.defaults.time_zone);
@@ -95,8 +104,13 @@ impl Composer {
                 }
             };
             let cleaned = document::clean(&composition.html);
-            let html =
-                document::wrap(&composition.subject, &composition.preview, &language, &cleaned);
+            let html = document::wrap(
+                &composition.subject,
+                &composition.preview,
+                &language,
+                &cleaned,
+                END_MARK,
+            );
             Composed { composition, html }
         });
         match composed.await {
@@ -110,6 +124,7 @@ impl Composer {
                     &composition.preview,
                     "",
                     &document::clean(&composition.html),
+                    END_MARK,
                 );
                 Arc::new(Composed { composition, html })
             }
@@ -121,14 +136,18 @@ impl Composer {
     pub fn outgoing(&self, mail: &DueMail, composed: &Composed, now_ms: i64) -> OutgoingMail {
         let from = self.config.mail.mailbox.as_str();
         let domain = from.split_once('@').map_or("localhost", |(_, domain)| domain);
+        let zone =
+            translate::zone(mail.readers.time_zone.as_deref(), &self.config.defaults.time_zone);
+        let (html, text) = with_quiet_line(mail, composed, &zone);
+        let (html_bytes, text_bytes) = (html.len(), text.len());
         let threads: Vec<String> =
             mail.rooms.iter().map(|room| thread(room.id.as_str(), domain)).collect();
         OutgoingMail {
             from: Mailbox::named(self.config.mail.sender_name.clone(), from),
             to: vec![Mailbox::named(mail.person.name.clone(), mail.mailbox.clone())],
             subject: composed.composition.subject.clone(),
-            html: composed.html.clone(),
-            text: composed.composition.text.clone(),
+            html,
+            text,
             message_id: format!("<{}@{domain}>", mail.key.as_str()),
             in_reply_to: threads.first().cloned().filter(|_| threads.len() == 1),
             references: if threads.len() == 1 { threads } else { Vec::new() },
@@ -138,9 +157,42 @@ impl Composer {
                 bridge::mail::Importance::Normal => Importance::Normal,
                 bridge::mail::Importance::High => Importance::High,
             },
+            attachments: attachments(&composed.composition, html_bytes + text_bytes),
             date_unix_s: now_ms.div_euclid(1000),
         }
     }
+}
+
+/// The listing as a file. Programs that open such files have trouble with bare line feeds, and
+/// with UTF-8 that does not begin with its mark.
+fn listing_file(listing: &str) -> Attachment {
+    let mut file = String::with_capacity(listing.len() / 16 * 17);
+    file.push('\u{feff}');
+    for line in listing.lines() {
+        file.push_str(line);
+        file.push_str("\r\n");
+    }
+    Attachment {
+        name: "messages.txt".to_owned(),
+        media_type: "text/plain; charset=utf-8".to_owned(),
+        bytes: file.into_bytes(),
+    }
+}
+
+/// What goes along with bodies of this size. A listing that would make the mail too large to be
+/// sent at all is left out.
+fn attachments(composition: &Composition, body_bytes: usize) -> Vec<Attachment> {
+    /// Quoted-printable makes three bytes of one at most; base64 with its line ends four of three
+    /// and a bit; the header takes some.
+    const HEADER_BYTES: usize = 256 * 1024;
+    let Some(listing) = &composition.listing else { return Vec::new() };
+    let file = listing_file(listing);
+    let bytes = HEADER_BYTES + body_bytes * 3 + file.bytes.len() / 57 * 78 + 78;
+    if bytes > MAIL_BYTES_MAX {
+        warn!("mail: the list of all messages does not fit and is left out");
+        return Vec::new();
+    }
+    vec![file]
 }
 
 fn ask(guest: &InService, mail: &DueMail, zone: &TimeZone) -> Result<Composition, String> {
@@ -152,7 +204,6 @@ fn ask(guest: &InService, mail: &DueMail, zone: &TimeZone) -> Result<Composition
     let answer = answer.map_err(|error| error.to_string())?;
     let composition =
         translate::composition(guest.heard(answer)).check().map_err(|error| error.to_string())?;
-    tangle::check(&composition.html).map_err(|error| error.to_string())?;
     Ok(composition)
 }
 
@@ -220,20 +271,31 @@ fn headers(mail: &DueMail, domain: &str) -> Vec<(String, String)> {
             format!("<{}.chat.{domain}>", short_hash(room.id.as_str())),
         ));
     }
-    let covers: Vec<String> = mail.items.iter().map(|item| cover(&item.message.id())).collect();
-    for line in covers.chunks(COVERS_IN_LINE).take(4) {
-        headers.push((COVERS_HEADER.to_owned(), line.join(" ")));
+    if let Some(given) = &mail.receipt {
+        headers.extend(receipt::headers(given));
     }
     headers
 }
 
-/// Names the messages that a mail covers.
-pub const COVERS_HEADER: &str = "X-Chat-Digest-Covers";
-
-/// A message in [`COVERS_HEADER`].
-#[must_use]
-pub fn cover(message: &MessageId) -> String {
-    message.as_str().chars().take(16).collect()
+/// The text with what it covers told at its end, for this reader alone.
+fn with_quiet_line(mail: &DueMail, composed: &Composed, zone: &TimeZone) -> (String, String) {
+    let (html, text) = (&composed.html, &composed.composition.text);
+    let Some(given) = &mail.receipt else {
+        return (html.replace(END_MARK, ""), text.clone());
+    };
+    let rooms = mail.rooms.iter().map(|room| {
+        let of_room = |item: &&crate::database::Item| item.message.room == room.id;
+        (room.name.as_str(), mail.items.iter().filter(of_room).count())
+    });
+    let sent = || mail.items.iter().map(|item| item.message.sent_ms);
+    let coverage = receipt::Coverage {
+        rooms: rooms.collect(),
+        first_ms: sent().min().unwrap_or_default(),
+        last_ms: sent().max().unwrap_or_default(),
+        continues_ms: mail.continues_ms,
+    };
+    let (line_html, line_text) = receipt::quiet_line(given, &coverage, mail.readers.language, zone);
+    (html.replace(END_MARK, &line_html), format!("{}\n\n{line_text}", text.trim_end()))
 }
 
 /// The key as `ews` takes it.
@@ -250,6 +312,27 @@ mod tests {
 
     use super::*;
     use crate::guest::{GuestId, Operation};
+
+    fn composition(listing: Option<String>) -> Composition {
+        Composition { listing, ..bridge::mail::letter("s", "w") }
+    }
+
+    #[test]
+    fn a_listing_goes_along_as_a_text_file() {
+        assert_eq!(attachments(&composition(None), 0), []);
+        let attached = attachments(&composition(Some("a\nä\r\n\nb".into())), 90_000);
+        let names: Vec<_> = attached.iter().map(|file| (&*file.name, &*file.media_type)).collect();
+        assert_eq!(names, [("messages.txt", "text/plain; charset=utf-8")]);
+        let bytes: Vec<_> = attached.iter().map(|file| &*file.bytes).collect();
+        assert_eq!(bytes, ["\u{feff}a\r\nä\r\n\r\nb\r\n".as_bytes()]);
+    }
+
+    #[test]
+    fn a_listing_never_makes_a_mail_unsendable() {
+        let large = composition(Some("x\n".repeat(450 << 10)));
+        assert_eq!(attachments(&large, 180_000).len(), 1);
+        assert_eq!(attachments(&large, 2 << 20), []);
+    }
 
     fn busy() -> CallError {
         let guest = GuestId { name: "x".into(), digest: String::new() };

@@ -171,9 +171,10 @@ pub fn clean(html: &str) -> String {
 }
 
 /// Puts cleaned HTML into a whole document: with the settings Outlook's Word engine wants, with
-/// colours that bear dark mode, and with the preview line that an inbox shows (features.md 5).
+/// colours that bear dark mode, and with the preview line that an inbox shows (features.md 5). `end`
+/// is put behind what was cleaned, as it is.
 #[must_use]
-pub fn wrap(subject: &str, preview: &str, language: &str, cleaned: &str) -> String {
+pub fn wrap(subject: &str, preview: &str, language: &str, cleaned: &str, end: &str) -> String {
     let (subject, preview) = (escape(subject), escape(preview));
     let language = if language.is_empty() { "en" } else { language };
     format!(
@@ -184,7 +185,7 @@ pub fn wrap(subject: &str, preview: &str, language: &str, cleaned: &str) -> Stri
 <!--[if mso]><xml><o:OfficeDocumentSettings><o:AllowPNG/><o:PixelsPerInch>96</o:PixelsPerInch></o:OfficeDocumentSettings></xml><![endif]-->\n\
 </head>\n<body style=\"margin:0;padding:0;\">\n\
 <div style=\"display:none;mso-hide:all;max-height:0;overflow:hidden;font-size:1px;line-height:1px;\">{preview}</div>\n\
-{cleaned}\n</body>\n</html>\n"
+{cleaned}\n{end}</body>\n</html>\n"
     )
 }
 
@@ -274,7 +275,7 @@ mod tests {
 
     #[test]
     fn subject_and_preview_cannot_break_out() {
-        let document = wrap("</title><script>", "</div><script>", "de", "");
+        let document = wrap("</title><script>", "</div><script>", "de", "", "");
         assert!(!document.contains("<script>"), "{document}");
         assert!(document.contains("lang=\"de\""));
     }

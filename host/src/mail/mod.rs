@@ -6,18 +6,19 @@ pub mod compose;
 pub mod document;
 mod look;
 mod outcome;
-mod tangle;
+pub mod receipt;
 mod sweep;
 
 use std::{
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use bridge::{
     gate::Gate,
+    message::RoomId,
     outbox::{Draft, Outcome, Standing, Task},
-    schedule::Schedule,
 };
 use ews::{
     delivery::{self, MailForm},
@@ -25,18 +26,21 @@ use ews::{
     operation::Operation,
 };
 use tokio::{
-    sync::{Notify, watch},
+    sync::{Notify, mpsc, oneshot, watch},
     task::JoinSet,
 };
 use tracing::{debug, error, info, warn};
 
 use self::compose::Composer;
 use crate::{
-    chat::stop_asked,
+    chat::{Order, review::Reread, stop_asked},
     clock,
+    common::Common,
     config::{Config, Format},
     database::{Database, DueMail},
     exchange::{Account, CallError},
+    preferences::Preferences,
+    rooms::Rooms,
     state::State,
 };
 
@@ -48,6 +52,15 @@ const BATCH_BYTES_MAX: usize = 2 << 20;
 const CLAIM_A_LANE: u32 = 10;
 /// Longest time without a look at the outbox.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// What waited for less than this is not compared with the room's history once more.
+const FRESH: Duration = Duration::from_secs(2);
+/// Rooms read again at once, and how many posts more than those that wait.
+const REREAD_MAX: u32 = 200;
+const REREAD_MORE: u32 = 10;
+/// Time for that; then the digests go as they are.
+const REREAD_TIME: Duration = Duration::from_secs(10);
+/// How soon a room is not read again.
+const REREAD_AGAIN_MS: i64 = 5_000;
 /// Wait after the database failed.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -56,6 +69,10 @@ pub struct Mailer {
     shared: Arc<Shared>,
     /// Rung when there is something in the outbox.
     ring: Arc<Notify>,
+    chat: mpsc::Sender<Order>,
+    rooms: Arc<Rooms>,
+    /// When each room's history was read again.
+    reread_ms: HashMap<RoomId, i64>,
 }
 
 struct Shared {
@@ -64,7 +81,7 @@ struct Shared {
     account: Arc<Account>,
     composer: Composer,
     state: State,
-    schedule: Schedule,
+    preferences: Arc<Preferences>,
     gate: Mutex<Gate>,
     /// Rung when a connection has become free.
     free: Arc<Notify>,
@@ -80,25 +97,26 @@ impl Mailer {
     /// Prepares the stage.
     #[must_use]
     pub fn new(
-        config: Arc<Config>,
-        database: Database,
+        common: Common,
         account: Arc<Account>,
         composer: Composer,
-        state: State,
-        schedule: Schedule,
         ring: Arc<Notify>,
+        chat: mpsc::Sender<Order>,
     ) -> Self {
+        let Common { config, database, rooms, preferences, state } = common;
         let gate = Mutex::new(Gate::new(u32::from(config.mail.lanes.0), clock::unix_ms()));
         let free = Arc::new(Notify::new());
-        let shared = Shared { config, database, account, composer, state, schedule, gate, free };
-        Self { shared: Arc::new(shared), ring }
+        let shared = Shared { config, database, account, composer, state, preferences, gate, free };
+        Self { shared: Arc::new(shared), ring, chat, rooms, reread_ms: HashMap::new() }
     }
 
     /// Sends mail until `stop` turns true, then finishes what is on its way.
-    pub async fn run(self, stop: watch::Receiver<bool>) {
+    pub async fn run(mut self, stop: watch::Receiver<bool>) {
         let mut working = JoinSet::new();
         self.resume().await;
-        let sweeping = tokio::spawn(Arc::clone(&self.shared).sweep_daily());
+        // Ends with this future, also where that is dropped.
+        let mut sweeping = JoinSet::new();
+        sweeping.spawn(Arc::clone(&self.shared).sweep_daily());
         loop {
             while working.try_join_next().is_some() {}
             if let Err(error) = self.start_due(&mut working).await {
@@ -113,7 +131,7 @@ impl Mailer {
                 () = stop_asked(stop.clone()) => break,
             }
         }
-        sweeping.abort();
+        sweeping.shutdown().await;
         while working.join_next().await.is_some() {}
     }
 
@@ -133,9 +151,31 @@ impl Mailer {
         }
     }
 
-    async fn start_due(&self, working: &mut JoinSet<()>) -> Result<(), crate::database::Error> {
+    /// Has the history of rooms read again whose messages are due now, so that nothing is mailed
+    /// that an administrator removed meanwhile. Whatever goes wrong holds up no digest.
+    async fn reread(&mut self, now_ms: i64) -> Result<(), crate::database::Error> {
+        let before_ms = now_ms - i64::try_from(FRESH.as_millis()).unwrap_or(0);
+        let due = self.shared.database.rooms_due(now_ms, before_ms, REREAD_MAX).await?;
+        self.reread_ms.retain(|_, at_ms| now_ms - *at_ms < REREAD_AGAIN_MS);
+        let mut rooms = Vec::new();
+        for (room, uri, back) in due {
+            if self.rooms.is_joined(&room) && !self.reread_ms.contains_key(&room) {
+                self.reread_ms.insert(room, now_ms);
+                rooms.push(Reread { uri, last: back.saturating_add(REREAD_MORE) });
+            }
+        }
+        let (done, read) = oneshot::channel();
+        if !rooms.is_empty() && self.chat.try_send(Order::Review(rooms, done)).is_ok() {
+            let _ = tokio::time::timeout(REREAD_TIME, read).await;
+        }
+        Ok(())
+    }
+
+    async fn start_due(&mut self, working: &mut JoinSet<()>) -> Result<(), crate::database::Error> {
         let now_ms = clock::unix_ms();
-        self.shared.database.gather_due_digests(now_ms).await?;
+        self.reread(now_ms).await?;
+        while self.shared.database.gather_due_digests(&self.shared.preferences, now_ms).await? > 0 {
+        }
         let width = usize::try_from(self.shared.gate().width(now_ms)).unwrap_or(1);
         while working.len() < width {
             let claimed = self.shared.database.claim_due(now_ms, CLAIM_A_LANE).await?;
@@ -156,11 +196,10 @@ impl Mailer {
     async fn wait(&self) -> Duration {
         let now_ms = clock::unix_ms();
         if let Some(opens_ms) = self.shared.gate().opens_ms(now_ms) {
-            return millis(opens_ms - now_ms).min(LOOK_AGAIN);
+            return clock::calendar(opens_ms - now_ms).min(LOOK_AGAIN);
         }
-        let digest_ms = self.shared.schedule.next(now_ms);
         let due_ms = self.shared.database.next_due(now_ms).await.ok().flatten().unwrap_or(i64::MAX);
-        millis(digest_ms.min(due_ms) - now_ms).clamp(Duration::from_millis(1), LOOK_AGAIN)
+        clock::calendar(due_ms.saturating_sub(now_ms)).clamp(Duration::from_millis(1), LOOK_AGAIN)
     }
 }
 
@@ -226,7 +265,7 @@ impl Shared {
             Format::Typed => MailForm::Typed,
         };
         let key = compose::delivery_key(&parcel.mail.key)?;
-        let length = outgoing.html.len() + outgoing.text.len();
+        let length = outgoing.content_bytes();
         delivery::message(&outgoing, &key, form)
             .map(|item| (item, length))
             .map_err(|error| format!("the mail cannot be written: {error}"))
@@ -424,8 +463,4 @@ impl Parcel {
             None => false,
         }
     }
-}
-
-fn millis(ms: i64) -> Duration {
-    Duration::from_millis(u64::try_from(ms).unwrap_or(0))
 }

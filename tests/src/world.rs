@@ -12,7 +12,11 @@ use bridge::{
     message::{Address, MessageId, PostKey},
     outbox::{Standing, State as MailState},
 };
-use ews::server::{Delivered, Exchange, Fault};
+use ews::{
+    create_item::{CreateItem, MessageDisposition},
+    folder_id::{FolderId, distinguished},
+    server::{Delivered, Exchange, Fault},
+};
 use host::{
     chat::translate::room_id,
     clock, config,
@@ -22,6 +26,7 @@ use host::{
         Embedded,
         company::{Company, Room},
     },
+    mail::receipt,
     run::Host,
     state::{ChatState, Snapshot},
 };
@@ -132,7 +137,8 @@ impl World {
     /// Writes a configuration like anybody's, with changes.
     pub fn write_config(&self, change: impl FnOnce(&mut Settings)) -> PathBuf {
         let mut settings = Settings::new(
-            &std::fs::read_to_string(demo::write_config(&self.embedded, "1s").unwrap()).unwrap(),
+            &std::fs::read_to_string(demo::write_config(&self.embedded, "every 1s").unwrap())
+                .unwrap(),
         );
         settings.set("store.directory", self.store().to_string_lossy().into_owned());
         change(&mut settings);
@@ -326,6 +332,44 @@ impl World {
             println!("within {} s not all has arrived: {counts:?}", WAIT.as_secs());
         }
         assert_eq!(self.found(), owed, "(post, mailbox): found on the left, owed on the right");
+    }
+
+    /// Checks by their receipts that the mails in all inboxes are complete, each message once.
+    pub fn assert_proven(&self) {
+        for user in &self.company().users {
+            let mut receipts = Vec::new();
+            for mail in self.inbox(&user.login) {
+                let header =
+                    |name| mail.item.header(name).map(|value| (name.to_owned(), value.to_owned()));
+                let headers: Vec<_> = [receipt::RECEIPT_HEADER, receipt::COVERS_HEADER]
+                    .into_iter()
+                    .filter_map(header)
+                    .collect();
+                receipts.extend(receipt::read(&headers).map(|read| read.unwrap()));
+            }
+            assert_eq!(bridge::receipt::check(&receipts, 1), [], "{}", user.login);
+        }
+    }
+
+    /// Sends a mail of somebody's to the service.
+    pub fn write_to_us(&self, login: &str, subject: &str) {
+        let service = self.company().mailbox(&self.company().users.first().unwrap().login);
+        let item = ews::item::Message {
+            subject: Some(subject.to_owned()),
+            body: Some(ews::item::Body::text("Thank you!")),
+            to_recipients: vec![ews::mailbox::Mailbox::smtp(service)],
+            ..Default::default()
+        };
+        let request = CreateItem {
+            disposition: MessageDisposition::SendAndSaveCopy,
+            folder: Some(FolderId::distinguished(distinguished::SENT_ITEMS)),
+            items: vec![item],
+        };
+        let bytes = ews::client::encode(&request, &ews::client::Options::default());
+        self.exchange(|exchange| {
+            let identity = exchange.identity(login).unwrap();
+            exchange.handle(&identity, &bytes.body, clock::now().unix);
+        });
     }
 
     /// The state of the mail in which a message goes to somebody, and what is wrong with it.

@@ -149,6 +149,7 @@ fn killed_in_the_middle() {
         world.let_time_pass(Duration::from_secs(150)).await;
         let running = run(world, &config).await;
         world.settled_in(&database).await;
+        world.assert_proven();
         let (well, said) = running.terminate().await;
         assert!(well, "{said}");
     });

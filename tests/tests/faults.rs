@@ -230,6 +230,26 @@ fn account(world: &World, change: impl FnOnce(&mut tests::Settings)) -> Arc<Acco
     Account::new(&config::load(&world.write_config(change)).unwrap().mail).unwrap()
 }
 
+/// NTLM signs in a connection: all requests of a lane go over one, one after the other.
+#[test]
+fn ews_one_connection_a_lane() {
+    play(async |world| {
+        let (tap, url) = exchange_tap(world).await;
+        for sign_in in ["ntlm", "basic"] {
+            let before = tap.connections();
+            let account = account(world, |settings| {
+                settings.set("mail.url", url.as_str());
+                settings.set("mail.sign_in", sign_in);
+                settings.set("mail.lanes", 1);
+            });
+            for _ in 0..500 {
+                account.can_reach_drafts().await.unwrap();
+            }
+            assert_eq!(tap.connections() - before, 1, "{sign_in}");
+        }
+    });
+}
+
 #[test]
 fn unknown_room() {
     play(async |world| {

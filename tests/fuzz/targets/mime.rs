@@ -26,6 +26,7 @@ fn write(subject: &str, name: &str, header: &str, body: &str) {
         references: vec!["<0@corp.example>".to_owned()],
         headers: vec![("X-Room".to_owned(), header.to_owned())],
         importance: Importance::Normal,
+        attachments: Vec::new(),
         date_unix_s: 1_795_000_000,
     };
     let Ok(bytes) = mail.write() else { return };

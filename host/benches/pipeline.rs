@@ -50,7 +50,7 @@ fn company(people: usize) -> Company {
 
 async fn start(people: usize) -> (Embedded, Host) {
     let embedded = Embedded::start(company(people)).await.unwrap();
-    let file = write_config(&embedded, "1h").unwrap();
+    let file = write_config(&embedded, "every 1h").unwrap();
     let host = Host::start(config::load(&file).unwrap()).await.unwrap();
     let mut state = host.state.watch();
     state.wait_for(|now| now.chat == ChatState::Live && now.rooms_with_members > 0).await.unwrap();
@@ -148,7 +148,7 @@ fn mails_a_second(c: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
     let (embedded, account) = runtime.block_on(async {
         let embedded = Embedded::start(company(3)).await.unwrap();
-        let file = write_config(&embedded, "1h").unwrap();
+        let file = write_config(&embedded, "every 1h").unwrap();
         let account = Account::new(&config::load(&file).unwrap().mail).unwrap();
         (embedded, account)
     });

@@ -95,7 +95,7 @@ fn write_config(served: &Served, relay: &Relay, directory: &Path) -> PathBuf {
          ca_file = '{}'\n[chat.assumed]\nmembers_command = true\nassociations_command = true\n\
          [mail]\nurl = 'https://127.0.0.1:{}/EWS/Exchange.asmx'\nsign_in = 'basic'\n\
          login = '{login}'\npassword = '{password}'\nmailbox = '{}'\nca_file = '{}'\n\
-         [[rooms]]\nmember = true\n[digest]\nevery = '1s'\n\
+         [[rooms]]\nmember = true\n[digest]\nschedule = 'every 1s'\n\
          [store]\ndirectory = '{}'\n[people.'{}']\nwish = 'digest'\n",
         service.sip,
         served.text("sip_tls"),

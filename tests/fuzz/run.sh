@@ -34,7 +34,7 @@ fi
 variants() {
   case $1 in
     pool | session) echo 500 ;;
-    composition | ews_request | mailbox) echo 3000 ;;
+    composition | ews_request | mailbox | schedule) echo 3000 ;;
     *) echo 10000 ;;
   esac
 }

@@ -50,7 +50,9 @@ fuzz::target!(|data| {
     let mut piece = || pieces.next().unwrap_or_default().to_owned();
     let (subject, preview, text, html) = (piece(), piece(), piece(), piece());
     without_guest(&subject, &preview, &text, &html);
-    let composed = Composition { subject, preview, html, text, importance: Importance::Normal };
+    let listing = Some(text.clone());
+    let composed =
+        Composition { subject, preview, html, text, listing, importance: Importance::Normal };
     if let Ok(checked) = composed.check() {
         accepted(&checked);
     }
@@ -64,8 +66,8 @@ fn accepted(mail: &Composition) {
     harmless(&cleaned);
     // A reader's parser may see it otherwise than ours did; what ours makes of it is harmless too.
     harmless(&document::clean(&cleaned));
-    let whole = document::wrap(&mail.subject, &mail.preview, "de", "");
-    assert_eq!(whole.matches('<').count(), document::wrap("", "", "", "").matches('<').count());
+    let whole = document::wrap(&mail.subject, &mail.preview, "de", "", "");
+    assert_eq!(whole.matches('<').count(), document::wrap("", "", "", "", "").matches('<').count());
 }
 
 /// Reads the tags of cleaned HTML: known ones, each ended where it began.
@@ -129,8 +131,9 @@ fn without_guest(title: &str, name: &str, words: &str, address: &str) {
         ],
         late: false,
     };
-    let entry = Entry { message: &message, room: name, sent: "10:04", reason: title };
-    for entries in [&[entry][..], &[entry; 3]] {
+    let open = Entry { message: &message, room: name, sent: "10:04", reason: title, secret: false };
+    let secret = Entry { secret: true, ..open };
+    for entries in [&[open][..], &[open; 3], &[open, secret], &[secret]] {
         let mail = plain(entries, words);
         assert_eq!(mail.clone().check().as_ref(), Ok(&mail));
         harmless(&mail.html);

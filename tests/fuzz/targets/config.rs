@@ -53,7 +53,9 @@ fn checked(config: &Config) {
     }
     assert!(is_private(&config.mail.url), "{}", config.mail.url);
     assert!((1..=10).contains(&config.mail.lanes.0));
-    assert!((1..=604_800).contains(&config.digest.every.0.as_secs()));
+    let schedule = &config.digest.schedule.0;
+    assert_eq!(bridge::schedule::Schedule::parse(schedule.as_str()).as_ref(), Ok(schedule));
+    assert!(config.digest.gather.0 <= 86_400 && config.digest.spread.0 <= 86_400);
     assert!(!config.members.refresh.0.is_zero());
 }
 

@@ -16,6 +16,12 @@ fuzz::target!(|data| {
     if among_others.is_some() {
         assert_eq!(among_others, addressed);
     }
+    // Called by its name in front, it means the same. An `@` calls somebody already.
+    let called = text.trim_start().starts_with('@');
+    if !called && Command::parse(&text, &[], true).is_some() {
+        let named = format!("@{}: {}", NAMES[0], text.trim_start());
+        assert_eq!(Command::parse(&named, &NAMES, false), addressed, "{text:?}");
+    }
     match addressed {
         Some(Ok(command)) => limited(command),
         // No longer than a line of a message.

@@ -42,7 +42,15 @@ pub struct Preferences {
     full: (u32, u64),
     mails_a_day: u32,
     zone: TimeZone,
-    own: RwLock<HashMap<OwnKey, Choice>>,
+    own: RwLock<HashMap<OwnKey, Own>>,
+}
+
+/// What a person said.
+#[derive(Debug)]
+struct Own {
+    said: Choice,
+    /// Without what the limits forbid.
+    allowed: Choice,
 }
 
 #[derive(Debug)]
@@ -147,24 +155,29 @@ impl Preferences {
 
     /// Takes over what people have said, in place of what was known.
     pub fn take(&self, said: impl IntoIterator<Item = (OwnKey, Choice)>) {
-        *self.own.write().unwrap_or_else(PoisonError::into_inner) = said.into_iter().collect();
+        let own = said.into_iter().map(|(key, said)| (key, self.limited(said))).collect();
+        *self.own.write().unwrap_or_else(PoisonError::into_inner) = own;
     }
 
     /// Notes what a person says; an empty choice takes back what was said.
     pub fn said(&self, key: OwnKey, choice: Choice) {
+        let said = (!choice.is_empty()).then(|| self.limited(choice));
         let mut own = self.own.write().unwrap_or_else(PoisonError::into_inner);
-        if choice.is_empty() {
-            own.remove(&key);
-        } else {
-            own.insert(key, choice);
-        }
+        match said {
+            Some(said) => own.insert(key, said),
+            None => own.remove(&key),
+        };
     }
 
     /// What a person has said about a room, or about all rooms.
     #[must_use]
     pub fn own(&self, person: &Address, room: Option<&RoomId>) -> Choice {
         let own = self.own.read().unwrap_or_else(PoisonError::into_inner);
-        own.get(&(person.clone(), room.cloned())).cloned().unwrap_or_default()
+        own.get(&(person.clone(), room.cloned())).map(|own| own.said.clone()).unwrap_or_default()
+    }
+
+    fn limited(&self, said: Choice) -> Own {
+        Own { allowed: self.limits.allow(&said), said }
     }
 
     /// What holds for a person in a room.
@@ -191,7 +204,7 @@ impl Preferences {
             choice = said.over(&choice);
         }
         for room in [None, Some(&room.id)] {
-            choice = self.limits.allow(&self.own_after(person, room, changes)).over(&choice);
+            choice = self.allowed_after(person, room, changes).over(&choice);
         }
         self.preference(choice, must)
     }
@@ -204,7 +217,10 @@ impl Preferences {
         room: &Room,
         changes: &[(OwnKey, Choice)],
     ) -> bool {
-        let own = self.own_after(person, Some(&room.id), changes);
+        let own = match changed(person, Some(&room.id), changes) {
+            Some(choice) => choice.clone(),
+            None => self.own(person, Some(&room.id)),
+        };
         if own.is_empty() {
             let listed =
                 |rule: &RoomRule| rule.subscribers.contains(person) || rule.must.contains(person);
@@ -213,15 +229,18 @@ impl Preferences {
         own.wish != Some(Wish::Off)
     }
 
-    fn own_after(
+    fn allowed_after(
         &self,
         person: &Address,
         room: Option<&RoomId>,
         changes: &[(OwnKey, Choice)],
     ) -> Choice {
-        let changed =
-            changes.iter().find(|((who, place), _)| who == person && place.as_ref() == room);
-        changed.map_or_else(|| self.own(person, room), |(_, choice)| choice.clone())
+        if let Some(choice) = changed(person, room, changes) {
+            return self.limits.allow(choice);
+        }
+        let own = self.own.read().unwrap_or_else(PoisonError::into_inner);
+        let own = own.get(&(person.clone(), room.cloned()));
+        own.map(|own| own.allowed.clone()).unwrap_or_default()
     }
 
     fn preference(&self, choice: Choice, must: bool) -> Preference {
@@ -306,4 +325,14 @@ impl Preferences {
             }
         }
     }
+}
+
+/// What a person's word about a room would become.
+fn changed<'c>(
+    person: &Address,
+    room: Option<&RoomId>,
+    changes: &'c [(OwnKey, Choice)],
+) -> Option<&'c Choice> {
+    let is_it = |((who, place), _): &&(OwnKey, Choice)| who == person && place.as_ref() == room;
+    changes.iter().find(is_it).map(|(_, choice)| choice)
 }

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use crate::member::Wish;
 use crate::schedule::Schedule;
 
@@ -97,27 +99,26 @@ impl Limits {
         wish == Wish::None || self.wishes.contains(&wish)
     }
 
-    /// Whether a schedule leaves enough time between two digests, by UTC and over a week.
+    /// Whether a schedule leaves enough time between two digests, by UTC and over the week that
+    /// begins with the first. That may be ten thousand times: not for every message.
     #[must_use]
     pub fn is_long(&self, schedule: &Schedule) -> bool {
         const WEEK_MS: i64 = 7 * 24 * 3_600_000;
-        const TIMES_MAX: usize = 2_000;
         let shortest_ms = i64::try_from(self.shortest.as_millis()).unwrap_or(i64::MAX);
         if shortest_ms == 0 || schedule.is_instant() {
             return true;
         }
-        let mut at_ms = schedule.next(&jiff::tz::TimeZone::UTC, 0);
-        for _ in 0..TIMES_MAX {
-            let next_ms = schedule.next(&jiff::tz::TimeZone::UTC, at_ms);
+        let next = |at_ms| schedule.next(&TimeZone::UTC, at_ms);
+        let first_ms = next(0);
+        let mut at_ms = first_ms;
+        while at_ms < first_ms.saturating_add(WEEK_MS) {
+            let next_ms = next(at_ms);
             if next_ms.saturating_sub(at_ms) < shortest_ms {
                 return false;
             }
-            if next_ms > WEEK_MS {
-                return true;
-            }
             at_ms = next_ms;
         }
-        false
+        true
     }
 }
 
@@ -170,7 +171,14 @@ mod tests {
             ("cron 0 8 1 * *", true),
             ("instant", true),
             ("every 1s", false),
+            // The first of them is in the second week of all time.
+            ("cron 0,59 8,9 15 * *", false),
         ] {
+            assert_eq!(limits.is_long(&schedule(words)), long, "{words}");
+        }
+        // As many times a week as there are minutes.
+        let limits = Limits { shortest: Duration::from_secs(60), ..limits };
+        for (words, long) in [("every 5m", true), ("every 1m", true), ("every 30s", false)] {
             assert_eq!(limits.is_long(&schedule(words)), long, "{words}");
         }
     }

@@ -16,9 +16,6 @@ use std::{fmt, time::Duration};
 use croner::Cron;
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 
-/// Shortest interval between two digests.
-pub const EVERY_MIN: Duration = Duration::from_secs(1);
-
 /// Most times of day in one schedule.
 pub const TIMES_MAX: usize = 24;
 

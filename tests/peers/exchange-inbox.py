@@ -13,19 +13,17 @@ request that is refused, a wrong password too, for that long; --patience 0 is on
 """
 import argparse
 import json
-import os
 import time
+
+from exchange_account import add_arguments, open_account
 
 LOOK_AGAIN_S = 0.2
 
 
 def arguments():
     parser = argparse.ArgumentParser()
-    for name in ("url", "login", "password", "mailbox"):
-        parser.add_argument(name)
-    parser.add_argument("--ca")
+    add_arguments(parser)
     parser.add_argument("--folder", default="inbox", choices=("inbox", "sent", "drafts"))
-    parser.add_argument("--auth", default="basic", choices=("basic", "ntlm"))
     parser.add_argument("--at-least", type=int, default=0)
     parser.add_argument("--patience", type=int, default=20)
     return parser.parse_args()
@@ -52,18 +50,7 @@ def line(message):
 
 def main():
     asked = arguments()
-    if asked.ca:
-        os.environ["REQUESTS_CA_BUNDLE"] = asked.ca
-    # It reads the variable when it is loaded.
-    from exchangelib import BASIC, DELEGATE, NTLM, Account, Configuration, Credentials, FailFast, FaultTolerance
-
-    config = Configuration(
-        service_endpoint=asked.url,
-        credentials=Credentials(asked.login, asked.password),
-        auth_type=NTLM if asked.auth == "ntlm" else BASIC,
-        retry_policy=FaultTolerance(max_wait=asked.patience) if asked.patience else FailFast(),
-    )
-    account = Account(asked.mailbox, config=config, autodiscover=False, access_type=DELEGATE)
+    account = open_account(asked, asked.patience)
     folder = getattr(account, asked.folder)
     until = time.monotonic() + asked.patience
     while folder.all().count() < asked.at_least and time.monotonic() < until:

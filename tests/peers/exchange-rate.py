@@ -15,8 +15,9 @@ import email
 import email.message
 import email.policy
 import json
-import os
 import time
+
+from exchange_account import add_arguments, open_account
 
 ROW = "<tr><td style=\"padding:8px 16px;font-family:Segoe UI,Arial,sans-serif;font-size:14px\">{}</td></tr>"
 WORDS = "The build on main is green again; the flaky test was a clock that went backwards. "
@@ -24,14 +25,11 @@ WORDS = "The build on main is green again; the flaky test was a clock that went 
 
 def arguments():
     parser = argparse.ArgumentParser()
-    for name in ("url", "login", "password", "mailbox"):
-        parser.add_argument(name)
-    parser.add_argument("--ca")
+    add_arguments(parser)
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--to")
     parser.add_argument("--mime")
     parser.add_argument("--chunk", type=int, default=10)
-    parser.add_argument("--auth", default="basic", choices=("basic", "ntlm"))
     return parser.parse_args()
 
 
@@ -56,17 +54,9 @@ def mimes(mail, count, sender, to, run):
 
 def main():
     asked = arguments()
-    if asked.ca:
-        os.environ["REQUESTS_CA_BUNDLE"] = asked.ca
-    from exchangelib import BASIC, DELEGATE, NTLM, Account, Configuration, Credentials, FailFast, Message
+    account = open_account(asked)
+    from exchangelib import Message
 
-    config = Configuration(
-        service_endpoint=asked.url,
-        credentials=Credentials(asked.login, asked.password),
-        auth_type=NTLM if asked.auth == "ntlm" else BASIC,
-        retry_policy=FailFast(),
-    )
-    account = Account(asked.mailbox, config=config, autodiscover=False, access_type=DELEGATE)
     drafts = account.drafts
     # Connection, version and folders are found out once and not counted.
     before = account.sent.all().count()

@@ -7,31 +7,21 @@ prints that as one JSON object: subject, to, text, message_id, is_draft.
 """
 import argparse
 import json
-import os
+
+from exchange_account import add_arguments, open_account
 
 
 def arguments():
     parser = argparse.ArgumentParser()
-    for name in ("url", "login", "password", "mailbox", "to", "subject", "text"):
-        parser.add_argument(name)
-    parser.add_argument("--ca")
-    parser.add_argument("--auth", default="basic", choices=("basic", "ntlm"))
+    add_arguments(parser, "to", "subject", "text")
     return parser.parse_args()
 
 
 def main():
     asked = arguments()
-    if asked.ca:
-        os.environ["REQUESTS_CA_BUNDLE"] = asked.ca
-    from exchangelib import BASIC, DELEGATE, NTLM, Account, Configuration, Credentials, FailFast, Message
+    account = open_account(asked)
+    from exchangelib import Message
 
-    config = Configuration(
-        service_endpoint=asked.url,
-        credentials=Credentials(asked.login, asked.password),
-        auth_type=NTLM if asked.auth == "ntlm" else BASIC,
-        retry_policy=FailFast(),
-    )
-    account = Account(asked.mailbox, config=config, autodiscover=False, access_type=DELEGATE)
     Message(
         account=account, folder=account.sent, subject=asked.subject, body=asked.text, to_recipients=[asked.to]
     ).send_and_save()

@@ -76,6 +76,12 @@ impl Log {
         );
     }
 
+    /// Changes with every line.
+    #[must_use]
+    pub fn lines(&self) -> watch::Receiver<usize> {
+        self.count.subscribe()
+    }
+
     /// The lines of level INFO and louder.
     #[must_use]
     pub fn shown(&self) -> Vec<Line> {

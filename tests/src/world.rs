@@ -32,7 +32,7 @@ use host::{
 };
 use lync::server::{Faults, NewPost, Pool};
 use tempfile::TempDir;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
 
 use crate::{
     Log, Settings,
@@ -45,8 +45,6 @@ pub const COMPANY: &str = include_str!("company.toml");
 pub const WAIT: Duration = Duration::from_secs(90);
 /// Longest time for a test.
 const TEST_TIME: Duration = Duration::from_secs(300);
-/// How often books are compared when no event says that they have changed.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// What every password of the tests' companies holds.
 const SECRET: &str = "Quittengelee";
 /// Lines shown of the log of a failed test.
@@ -170,7 +168,8 @@ impl World {
     pub async fn crash(&self, host: Host) {
         drop(host);
         let lock = std::fs::File::open(self.store().join("chat-digest.lock")).unwrap();
-        self.until("the dead host's lock is gone", async || lock.try_lock().is_ok()).await;
+        let freed = tokio::task::spawn_blocking(move || lock.lock());
+        tokio::time::timeout(WAIT, freed).await.expect("a dead host's lock").unwrap().unwrap();
     }
 
     /// Waits until a host is in all rooms and knows their members.
@@ -279,23 +278,31 @@ impl World {
         self.exchange(|exchange| books::found(exchange, self.company()))
     }
 
-    /// Waits until `is_so`; looks again at every mail that arrives, and from time to time.
+    /// Waits until `is_so`; looks again when Exchange has done something and when a host has said
+    /// something.
     pub async fn until(&self, what: &str, is_so: impl AsyncFnMut() -> bool) {
-        assert!(self.comes(is_so).await, "within {} s not so: {what}", WAIT.as_secs());
+        assert!(self.comes(None, is_so).await, "within {} s not so: {what}", WAIT.as_secs());
+    }
+
+    /// Waits until `is_so` of what a host has written down; looks again at every commit as well.
+    pub async fn until_in(&self, host: &Host, what: &str, is_so: impl AsyncFnMut() -> bool) {
+        assert!(self.comes(Some(host), is_so).await, "within {} s not so: {what}", WAIT.as_secs());
     }
 
     /// Whether `is_so` comes true in time.
-    async fn comes(&self, mut is_so: impl AsyncFnMut() -> bool) -> bool {
-        let mut deliveries = self.embedded.exchange.deliveries();
+    async fn comes(&self, host: Option<&Host>, mut is_so: impl AsyncFnMut() -> bool) -> bool {
+        let mut exchange = self.embedded.exchange.changes();
+        let mut log = self.log.lines();
+        let (_silent, nothing) = watch::channel(());
+        let mut commits = host.map_or(nothing, |host| host.database.commits());
         let waiting = async {
             while !is_so().await {
-                tokio::select! {
-                    mail = deliveries.recv() => match mail {
-                        Ok(_) | Err(RecvError::Lagged(_)) => {}
-                        Err(RecvError::Closed) => panic!("Exchange has ended"),
-                    },
-                    () = tokio::time::sleep(LOOK_AGAIN) => {}
-                }
+                let change = tokio::select! {
+                    change = exchange.changed() => change,
+                    change = log.changed() => change,
+                    change = commits.changed() => change,
+                };
+                change.unwrap();
             }
         };
         tokio::time::timeout(WAIT, waiting).await.is_ok()
@@ -304,7 +311,7 @@ impl World {
     /// Waits until the database counts as wanted.
     pub async fn counts(&self, host: &Host, what: &str, is_so: impl Fn(&Counts) -> bool) -> Counts {
         let mut counts = Counts::default();
-        self.until(what, async || {
+        self.until_in(host, what, async || {
             counts = host.database.counts().await.unwrap();
             is_so(&counts)
         })
@@ -315,23 +322,38 @@ impl World {
     /// Waits until all that is owed has arrived and the host has nothing left to do; then compares
     /// the books: every post once with everybody who is owed it, and with nobody else.
     pub async fn settled(&self, host: &Host) {
-        self.settled_in(&host.database).await;
-    }
-
-    /// The same for a host that is another process, by its database.
-    pub async fn settled_in(&self, database: &Database) {
-        let owed = self.books.owed();
         let mut counts = Counts::default();
-        let settled = self.comes(async || {
-            counts = database.counts().await.unwrap();
-            let idle = counts.unplanned == 0 && counts.kept == 0 && counts.waiting == 0;
-            let found = self.found();
-            idle && owed.keys().all(|one| found.contains_key(one))
+        let settled = self.comes(Some(host), async || {
+            counts = host.database.counts().await.unwrap();
+            is_idle(&counts) && self.has_arrived()
         });
         if !settled.await {
             println!("within {} s not all has arrived: {counts:?}", WAIT.as_secs());
         }
-        assert_eq!(self.found(), owed, "(post, mailbox): found on the left, owed on the right");
+        self.assert_balanced();
+    }
+
+    /// Waits until all that is owed has arrived, whatever process the host is.
+    pub async fn arrived(&self) {
+        self.until("all that is owed has arrived", async || self.has_arrived()).await;
+    }
+
+    /// Compares the books after the host's end, which has left nothing to do.
+    pub async fn assert_settled(&self) {
+        let database = Database::look(&self.store()).await.unwrap();
+        let counts = database.counts().await.unwrap();
+        assert!(is_idle(&counts), "something is left to do: {counts:?}");
+        self.assert_balanced();
+    }
+
+    fn has_arrived(&self) -> bool {
+        let found = self.found();
+        self.books.owed().keys().all(|one| found.contains_key(one))
+    }
+
+    fn assert_balanced(&self) {
+        let (found, owed) = (self.found(), self.books.owed());
+        assert_eq!(found, owed, "(post, mailbox): found on the left, owed on the right");
     }
 
     /// Checks by their receipts that the mails in all inboxes are complete, each message once.
@@ -394,6 +416,11 @@ impl World {
         database.record(standings).await.unwrap();
         database.close().await;
     }
+}
+
+/// Whether nothing is left to do.
+fn is_idle(counts: &Counts) -> bool {
+    counts.unplanned == 0 && counts.kept == 0 && counts.waiting == 0
 }
 
 /// Takes a claim back, and puts the request before it back by `time_ms`.

@@ -14,7 +14,6 @@ use std::{
     time::Duration,
 };
 
-use host::database::Database;
 use tests::{Settings, World, play};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -110,10 +109,10 @@ fn run_until_asked_to_stop() {
         let mut running = run(world, &config).await;
         running.says("directory: ", 3).await;
         world.post("Ops", "anna").await;
-        let database = Database::look(&world.store()).await.unwrap();
-        world.settled_in(&database).await;
+        world.arrived().await;
         let (well, said) = running.terminate().await;
         assert!(well, "{said}");
+        world.assert_settled().await;
         assert!(said.contains("mail has stopped"), "{said}");
         assert_discreet(&said);
     });
@@ -129,18 +128,14 @@ fn killed_in_the_middle() {
         for room in ["Ops", "Build", "News"] {
             world.post(room, "anna").await;
         }
-        let database = Database::look(&world.store()).await.unwrap();
-        world.settled_in(&database).await;
+        world.arrived().await;
         for round in 0..3 {
             for number in 0..20 {
                 world.post(["Ops", "Build", "News"][number % 3], "anna").await;
             }
-            let before = database.counts().await.unwrap().messages;
-            world
-                .until("some of it was received", async || {
-                    round == 0 || database.counts().await.unwrap().messages > before
-                })
-                .await;
+            let before = world.found().len();
+            let some = async || round == 0 || world.found().len() > before;
+            world.until("some of it has arrived", some).await;
             running.kill().await;
             world.post("Build", "bob").await;
             running = run(world, &config).await;
@@ -148,10 +143,11 @@ fn killed_in_the_middle() {
         running.kill().await;
         world.let_time_pass(Duration::from_secs(150)).await;
         let running = run(world, &config).await;
-        world.settled_in(&database).await;
-        world.assert_proven();
+        world.arrived().await;
         let (well, said) = running.terminate().await;
         assert!(well, "{said}");
+        world.assert_settled().await;
+        world.assert_proven();
     });
 }
 

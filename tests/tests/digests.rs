@@ -110,7 +110,7 @@ fn an_open_room_goes_to_who_subscribes() {
                 room.name == "Square" && members.as_ref().is_some_and(|all| all.len() == 1)
             })
         };
-        world.until("bob is the only one on the list", subscribed).await;
+        world.until_in(&host, "bob is the only one on the list", subscribed).await;
         tell(world, "Square", "anna", &token(90_001)).await;
         let bobs = world.company().mailbox("bob");
         let found = || world.found().get(&(90_001, bobs.clone())).copied();
@@ -122,7 +122,7 @@ fn an_open_room_goes_to_who_subscribes() {
             let rooms = host.database.rooms().await.unwrap();
             rooms.iter().any(|(room, _, members)| room.name == "Square" && members.is_none())
         };
-        world.until("nobody is on the list", unsubscribed).await;
+        world.until_in(&host, "nobody is on the list", unsubscribed).await;
         tell(world, "Square", "anna", &token(90_002)).await;
         world
             .counts(&host, "it is planned", |counts| counts.unplanned == 0 && counts.kept == 0)

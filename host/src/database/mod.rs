@@ -37,6 +37,7 @@ use sqlx::{
     migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+use tokio::sync::watch;
 
 use self::writer::Writer;
 pub use self::{
@@ -234,6 +235,12 @@ impl Database {
     #[must_use]
     pub fn identity(&self) -> &str {
         &self.identity
+    }
+
+    /// Changes with every commit made here, not with another process's.
+    #[must_use]
+    pub fn commits(&self) -> watch::Receiver<()> {
+        self.writer.commits()
     }
 
     /// Waits until what was asked is on disk, and closes.

@@ -4,7 +4,7 @@
 use std::{any::Any, path::Path, pin::Pin, sync::Arc};
 
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Error;
 
@@ -26,6 +26,7 @@ struct Job {
 #[derive(Clone)]
 pub(super) struct Writer {
     jobs: mpsc::Sender<Job>,
+    commits: watch::Sender<()>,
     path: Arc<Path>,
 }
 
@@ -37,14 +38,20 @@ impl Writer {
         path: Arc<Path>,
     ) -> Self {
         let (jobs, waiting) = mpsc::channel(JOBS_MAX);
-        tokio::spawn(write(connection, options, waiting, Arc::clone(&path)));
-        Self { jobs, path }
+        let commits = watch::Sender::new(());
+        tokio::spawn(write(connection, options, waiting, commits.clone(), Arc::clone(&path)));
+        Self { jobs, commits, path }
     }
 
     /// A writer that refuses everything.
     pub(super) fn closed(path: Arc<Path>) -> Self {
         let (jobs, _) = mpsc::channel(1);
-        Self { jobs, path }
+        Self { jobs, commits: watch::Sender::new(()), path }
+    }
+
+    /// Changes with every commit.
+    pub(super) fn commits(&self) -> watch::Receiver<()> {
+        self.commits.subscribe()
     }
 
     /// Does `work` in a transaction; returns after its commit.
@@ -81,11 +88,13 @@ async fn write(
     mut connection: SqliteConnection,
     options: SqliteConnectOptions,
     mut waiting: mpsc::Receiver<Job>,
+    commits: watch::Sender<()>,
     path: Arc<Path>,
 ) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
     while waiting.recv_many(&mut batch, BATCH_MAX).await > 0 {
         if transact(&mut connection, std::mem::take(&mut batch), &path).await {
+            commits.send_replace(());
             continue;
         }
         // A full disk ends a transaction behind our back, and the connection is of no use any more.

@@ -26,7 +26,7 @@ use ntlm::{ChannelBindingPolicy, FileTime, ServerNames};
 use openssl::ssl::{Ssl, SslAcceptor};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::broadcast,
+    sync::{broadcast, watch},
 };
 use tokio_openssl::SslStream;
 use tracing::debug;
@@ -45,6 +45,7 @@ const PATH: &str = "/ews/exchange.asmx";
 pub struct ExchangeHandle {
     exchange: Arc<Mutex<Exchange>>,
     deliveries: broadcast::Sender<Arc<Delivered>>,
+    changes: watch::Sender<()>,
     end_point_hash: Option<Arc<[u8]>>,
     policy: Arc<Policy>,
 }
@@ -65,6 +66,7 @@ impl ExchangeHandle {
         let handle = Self {
             exchange: Arc::new(Mutex::new(exchange)),
             deliveries,
+            changes: watch::Sender::new(()),
             policy: Arc::new(policy),
             end_point_hash: end_point_hash.map(Into::into),
         };
@@ -81,6 +83,12 @@ impl ExchangeHandle {
     #[must_use]
     pub fn deliveries(&self) -> broadcast::Receiver<Arc<Delivered>> {
         self.deliveries.subscribe()
+    }
+
+    /// Marked as changed with every request that was done, and whatever else it does by itself.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
     }
 
     /// Accepts clients.
@@ -138,9 +146,7 @@ impl ExchangeHandle {
         let reply = {
             let mut exchange = self.lock();
             let reply = exchange.handle(&identity, &body.to_bytes(), clock::now().unix);
-            while let Some(delivered) = exchange.poll_event() {
-                let _ = self.deliveries.send(Arc::new(delivered));
-            }
+            self.tell(&mut exchange);
             reply
         };
         // A sleep of nothing takes up to a millisecond, the timer's step.
@@ -181,11 +187,16 @@ impl ExchangeHandle {
             let now = clock::now().unix;
             if exchange.deadline().is_some_and(|at| at <= now) {
                 exchange.handle_timeout(now);
-                while let Some(delivered) = exchange.poll_event() {
-                    let _ = self.deliveries.send(Arc::new(delivered));
-                }
+                self.tell(&mut exchange);
             }
         }
+    }
+
+    fn tell(&self, exchange: &mut Exchange) {
+        while let Some(delivered) = exchange.poll_event() {
+            let _ = self.deliveries.send(Arc::new(delivered));
+        }
+        self.changes.send_replace(());
     }
 
     fn lock(&self) -> MutexGuard<'_, Exchange> {

@@ -28,4 +28,4 @@ pub mod preference;
 pub mod receipt;
 pub mod room;
 pub mod schedule;
-mod text;
+pub mod text;

@@ -288,7 +288,9 @@ fn note(mail: &mut Composition, left_out: usize, why: &str) {
     let _ = write!(mail.html, "<p><small>{}</small></p>", escape(&note));
 }
 
-fn escape(text: &str) -> String {
+/// Escapes text for HTML, inside elements and inside attributes.
+#[must_use]
+pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

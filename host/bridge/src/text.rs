@@ -8,7 +8,8 @@ pub(crate) fn is_one_line(text: &str) -> bool {
 }
 
 /// `text` on one line: what would break it becomes a space, runs of white space one.
-pub(crate) fn one_line(text: &str) -> String {
+#[must_use]
+pub fn one_line(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c.is_control());
     words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
@@ -17,7 +18,8 @@ pub(crate) fn one_line(text: &str) -> String {
 ///
 /// UTF-16 units because that is what mail servers of this world count; no text has more characters
 /// than units.
-pub(crate) fn clip(text: &str, units_max: usize) -> Cow<'_, str> {
+#[must_use]
+pub fn clip(text: &str, units_max: usize) -> Cow<'_, str> {
     if text.encode_utf16().count() <= units_max {
         return Cow::Borrowed(text);
     }

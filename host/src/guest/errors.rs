@@ -3,12 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
+use bridge::text;
+
 use super::INTERFACE_VERSION;
 use super::imports::LogLine;
 use super::types::Level;
 
-/// Characters of a guest's own words in an error.
-const WORDS_CHARS_MAX: usize = 200;
+/// A guest's own words in an error, in UTF-16 units.
+const WORDS_UNITS_MAX: usize = 200;
 
 /// Which guest an error speaks of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,7 +140,7 @@ pub enum CallError {
     #[error(
         "{guest} refused to {operation}: {}: see what the guest's documentation says of it, and \
          check [guest.settings]",
-        one_line(reason)
+        shown(reason)
     )]
     Refused {
         /// Which guest.
@@ -236,10 +238,9 @@ pub enum Trap {
 fn last_words(log: &[LogLine]) -> String {
     let complains = |line: &&LogLine| matches!(line.level, Level::Warn | Level::Error);
     let last = log.iter().rev().find(complains);
-    last.map_or_else(String::new, |l| format!("; its last words: {}", one_line(&l.message)))
+    last.map_or_else(String::new, |l| format!("; its last words: {}", shown(&l.message)))
 }
 
-fn one_line(words: &str) -> String {
-    let visible = words.chars().map(|c| if c.is_control() { ' ' } else { c });
-    visible.take(WORDS_CHARS_MAX).collect()
+fn shown(words: &str) -> String {
+    text::clip(&text::one_line(words), WORDS_UNITS_MAX).into_owned()
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use ammonia::{Builder, UrlRelative};
+use bridge::mail::escape;
 
 /// Elements that a mail may hold. No script, no form, no image, no frame, no style sheet.
 const TAGS: [&str; 44] = [
@@ -187,23 +188,6 @@ pub fn wrap(subject: &str, preview: &str, language: &str, cleaned: &str, end: &s
 <div style=\"display:none;mso-hide:all;max-height:0;overflow:hidden;font-size:1px;line-height:1px;\">{preview}</div>\n\
 {cleaned}\n{end}</body>\n</html>\n"
     )
-}
-
-/// Escapes text for HTML, inside elements and inside attributes.
-#[must_use]
-pub fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            _ => escaped.push(character),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

@@ -3,12 +3,11 @@
 use std::fmt::Write as _;
 
 use bridge::{
+    mail::escape,
     member::Language,
     receipt::{Receipt, ReceiptError},
 };
 use jiff::{Timestamp, tz::TimeZone};
-
-use super::document::escape;
 
 /// The receipt, as [`Receipt::to_line`] writes it.
 pub const RECEIPT_HEADER: &str = "X-Chat-Digest-Receipt";

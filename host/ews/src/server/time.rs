@@ -16,8 +16,7 @@ pub(crate) fn unix(date: DateTime) -> Duration {
 
 /// As a header writes it (RFC 5322, 3.3).
 pub(crate) fn header(unix: Duration) -> String {
-    let seconds = i64::try_from(unix.as_secs()).unwrap_or(i64::MAX);
-    mail_builder::headers::date::Date::new(seconds).to_rfc822()
+    date(unix).to_rfc5322()
 }
 
 #[cfg(test)]

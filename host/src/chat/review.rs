@@ -64,7 +64,7 @@ impl Driver<'_> {
         let now_ms = clock::unix_ms();
         let posts = posts.map(|post| translate::message(post, &names, &room_name, now_ms));
         let database = &self.chat.database;
-        match database.compare_history(&id, posts.collect(), page.whole, asked_ms, now_ms).await {
+        match database.compare_history(&id, posts.collect(), asked_ms, now_ms).await {
             Ok((0, 0)) => {}
             Ok((removed, replaced)) => {
                 info!(removed, replaced, "chat: messages that wait were changed in the room");

@@ -226,8 +226,9 @@ impl Database {
     }
 
     /// Compares what waits of a room with the posts that its history held when it was asked at
-    /// `asked_ms`: what is no longer there was removed, what has other words was replaced. `whole`
-    /// tells that the history holds no older posts. Answers how many were removed and replaced.
+    /// `asked_ms`: what is no longer there was removed, what has other words was replaced. What
+    /// is older than the oldest of them is left alone: a server may give fewer posts than it has,
+    /// and of a room that keeps no history none at all. Answers how many were removed and replaced.
     ///
     /// # Errors
     /// [`Error`]: nothing was changed.
@@ -235,7 +236,6 @@ impl Database {
         &self,
         room: &RoomId,
         posts: Vec<Message>,
-        whole: bool,
         asked_ms: i64,
         now_ms: i64,
     ) -> Result<(usize, usize), Error> {
@@ -246,8 +246,9 @@ impl Database {
             let parts = serde_json::to_string(&post.parts).map_err(encode)?;
             there.insert(post.post.as_str().to_owned(), (kind, parts));
         }
-        let first_ms = posts.iter().map(|post| post.sent_ms).min();
-        let oldest_ms = if whole { i64::MIN } else { first_ms.unwrap_or(i64::MAX) };
+        let Some(oldest_ms) = posts.iter().map(|post| post.sent_ms).min() else {
+            return Ok((0, 0));
+        };
         let room = room.clone();
         self.writer
             .run(move |connection| {
@@ -264,7 +265,7 @@ impl Database {
                             }
                             Some(_) => {}
                             // Of the oldest moment of a page only some posts may stand in it.
-                            None if !whole && sent_ms <= oldest_ms => {}
+                            None if sent_ms <= oldest_ms => {}
                             None => {
                                 sqlx::query("UPDATE messages SET removed_ms = $2 WHERE id = $1")
                                     .bind(&id)

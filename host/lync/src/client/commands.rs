@@ -29,7 +29,7 @@ pub(super) enum Task {
     Join(Vec<RoomUri>),
     Part(RoomUri),
     History(RoomUri),
-    Review(RoomUri, u32),
+    Review(RoomUri),
     Members(RoomUri),
     Post(PostToken),
 }
@@ -264,8 +264,8 @@ impl Session {
             Task::Join(rooms) => self.on_joined(rooms, reply, now),
             Task::Part(room) => self.on_parted(&room, now),
             Task::History(room) => self.on_history(&room, &reply.data, now),
-            Task::Review(room, asked) => {
-                let result = Ok(reviewed(&room, asked, &reply.data, now));
+            Task::Review(room) => {
+                let result = Ok(reviewed(&room, &reply.data, now));
                 self.link.event(Event::Reviewed { room: room.key().to_owned(), result });
             }
             Task::Members(room) => {
@@ -294,7 +294,7 @@ impl Session {
             }
             Task::Part(room) => self.on_parted(&room, now),
             Task::History(room) => self.on_history_failed(&room, now),
-            Task::Review(room, _) => {
+            Task::Review(room) => {
                 let room = room.key().to_owned();
                 self.link.event(Event::Reviewed { room, result: Err(error) });
             }
@@ -309,15 +309,13 @@ impl Session {
     }
 }
 
-fn reviewed(room: &RoomUri, asked: u32, data: &Data, now: Now) -> Page {
+fn reviewed(room: &RoomUri, data: &Data, now: Now) -> Page {
     let (messages, skipped) =
         data.room(room).map(|info| (info.messages.clone(), info.skipped)).unwrap_or_default();
-    let came = messages.len().saturating_add(skipped);
     let ours = messages.into_iter().filter(|message| message.room == *room);
     Page {
         posts: ours.map(|message| Post::new(message, true, now.unix)).collect(),
         // What could not be read is there all the same: then nothing can be said of what is not.
-        whole: skipped == 0 && usize::try_from(asked).is_ok_and(|asked| came < asked),
         readable: skipped == 0,
     }
 }

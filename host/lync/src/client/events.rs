@@ -33,8 +33,6 @@ pub enum Output {
 pub struct Page {
     /// The posts.
     pub posts: Vec<Post>,
-    /// Whether the history holds no others.
-    pub whole: bool,
     /// Whether every post of the page could be read: only then is one that is not there gone.
     pub readable: bool,
 }

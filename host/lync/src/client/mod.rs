@@ -222,7 +222,7 @@ impl Session {
         };
         let last = last.clamp(1, self.chat.search_limit().max(1));
         let command = Command::BackContext { room: room.clone(), last };
-        self.command(Task::Review(room, last), command, now);
+        self.command(Task::Review(room), command, now);
     }
 
     /// Posts plain text in a room; lines end LF. Answered by [`Event::PostResult`].

@@ -123,7 +123,7 @@ pub(super) fn word(event: &Event) -> String {
         Event::Reviewed { result, .. } => match result {
             Ok(page) => {
                 let posts: Vec<_> = page.posts.iter().map(|post| post.chat.as_str()).collect();
-                format!("reviewed {} whole:{}", posts.join(","), page.whole)
+                format!("reviewed {}", posts.join(","))
             }
             Err(error) => format!("not reviewed: {error}"),
         },

@@ -11,7 +11,10 @@ mod sweep;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -85,6 +88,8 @@ struct Shared {
     gate: Mutex<Gate>,
     /// Rung when a connection has become free.
     free: Arc<Notify>,
+    /// Whether something stands otherwise than the database says.
+    unrecorded: AtomicBool,
 }
 
 /// A mail on its way, and where it stands.
@@ -106,7 +111,18 @@ impl Mailer {
         let Common { config, database, rooms, preferences, state } = common;
         let gate = Mutex::new(Gate::new(u32::from(config.mail.lanes.0), clock::unix_ms()));
         let free = Arc::new(Notify::new());
-        let shared = Shared { config, database, account, composer, state, preferences, gate, free };
+        let unrecorded = AtomicBool::new(false);
+        let shared = Shared {
+            config,
+            database,
+            account,
+            composer,
+            state,
+            preferences,
+            gate,
+            free,
+            unrecorded,
+        };
         Self { shared: Arc::new(shared), ring, chat, rooms, reread_ms: HashMap::new() }
     }
 
@@ -173,12 +189,21 @@ impl Mailer {
 
     async fn start_due(&mut self, working: &mut JoinSet<()>) -> Result<(), crate::database::Error> {
         let now_ms = clock::unix_ms();
+        if self.shared.unrecorded.load(Ordering::Acquire) {
+            if !working.is_empty() {
+                return Ok(());
+            }
+            // As after a restart: what the database says is on its way, while nothing is.
+            self.shared.database.resume_unfinished().await?;
+            self.shared.unrecorded.store(false, Ordering::Release);
+        }
         self.reread(now_ms).await?;
         while self.shared.database.gather_due_digests(&self.shared.preferences, now_ms).await? > 0 {
         }
         let width = usize::try_from(self.shared.gate().width(now_ms)).unwrap_or(1);
         while working.len() < width {
-            let claimed = self.shared.database.claim_due(now_ms, CLAIM_A_LANE).await?;
+            let claimed = self.shared.database.claim_due(now_ms, CLAIM_A_LANE).await;
+            let claimed = claimed.inspect_err(|_| self.shared.lose_track())?;
             if claimed.is_empty() {
                 break;
             }
@@ -204,6 +229,10 @@ impl Mailer {
 }
 
 impl Shared {
+    fn lose_track(&self) {
+        self.unrecorded.store(true, Ordering::Release);
+    }
+
     fn gate(&self) -> MutexGuard<'_, Gate> {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -425,7 +454,8 @@ impl Shared {
         self.record(parcels.iter()).await;
     }
 
-    /// Commits where mails stand. What cannot be committed is found again after a restart.
+    /// Commits where mails stand. What cannot be committed is looked for before anything else is
+    /// sent.
     async fn record(&self, parcels: impl Iterator<Item = &Parcel>) -> bool {
         let standings: Vec<_> =
             parcels.map(|one| (one.mail.key.clone(), one.standing.clone())).collect();
@@ -433,6 +463,7 @@ impl Shared {
             Ok(()) => true,
             Err(error) => {
                 error!("mail: what Exchange answered cannot be kept: {error}");
+                self.lose_track();
                 false
             }
         }

@@ -112,7 +112,7 @@ pub struct DueMail {
 }
 
 /// A message of a mail.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
     /// The message.
     pub message: Arc<Message>,

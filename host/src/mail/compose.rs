@@ -9,7 +9,7 @@ use std::{
 use bridge::{
     delivery::DeliveryKey,
     mail::{Composition, Entry, plain},
-    room::Privacy,
+    room::{Privacy, Room},
 };
 use ews::{
     item::Importance,
@@ -24,7 +24,7 @@ use super::{document, receipt};
 use crate::{
     clock,
     config::Config,
-    database::DueMail,
+    database::{DueMail, Item},
     guest::CallError,
     in_service::InService,
     translate::{self, People},
@@ -46,41 +46,60 @@ pub struct Composed {
 
 type Shared = Arc<OnceCell<Arc<Composed>>>;
 
+/// What a shared text was made of. Who gets it was settled when the mail was planned; what each may
+/// still read, a moment ago.
+#[derive(Debug, PartialEq, Eq)]
+struct Made {
+    items: Vec<Item>,
+    rooms: Vec<Room>,
+}
+
+#[derive(Debug, Default)]
+struct Texts {
+    by_share: HashMap<String, (Made, Shared)>,
+    oldest_first: VecDeque<String>,
+}
+
+impl Texts {
+    fn cell(&mut self, mail: &DueMail) -> Shared {
+        let share = mail.share.as_str();
+        let made = Made { items: mail.items.clone(), rooms: mail.rooms.clone() };
+        let known = self.by_share.get(share);
+        if let Some((_, cell)) = known.filter(|(known, _)| *known == made) {
+            return Arc::clone(cell);
+        }
+        if known.is_none() {
+            if self.oldest_first.len() >= SHARED_MAX
+                && let Some(oldest) = self.oldest_first.pop_front()
+            {
+                self.by_share.remove(&oldest);
+            }
+            self.oldest_first.push_back(share.to_owned());
+        }
+        let cell = Shared::default();
+        self.by_share.insert(share.to_owned(), (made, Arc::clone(&cell)));
+        cell
+    }
+}
+
 /// Composes mails.
 pub struct Composer {
     config: Arc<Config>,
     guest: InService,
-    shared: Mutex<(HashMap<String, Shared>, VecDeque<String>)>,
+    texts: Mutex<Texts>,
 }
 
 impl Composer {
     /// Prepares to compose with this guest.
     #[must_use]
     pub fn new(config: Arc<Config>, guest: InService) -> Self {
-        Self { config, guest, shared: Mutex::default() }
+        Self { config, guest, texts: Mutex::default() }
     }
 
     /// The text of a mail. Never fails: what the guest cannot compose, the host writes plainly.
     pub async fn compose(&self, mail: &Arc<DueMail>) -> Arc<Composed> {
-        let cell = self.cell(mail.share.as_str());
+        let cell = self.texts.lock().unwrap_or_else(PoisonError::into_inner).cell(mail);
         Arc::clone(cell.get_or_init(|| self.compose_anew(Arc::clone(mail))).await)
-    }
-
-    fn cell(&self, share: &str) -> Shared {
-        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        let (cells, order) = &mut *shared;
-        if let Some(cell) = cells.get(share) {
-            return Arc::clone(cell);
-        }
-        if order.len() >= SHARED_MAX
-            && let Some(oldest) = order.pop_front()
-        {
-            cells.remove(&oldest);
-        }
-        let cell = Shared::default();
-        cells.insert(share.to_owned(), Arc::clone(&cell));
-        order.push_back(share.to_owned());
-        cell
     }
 
     async fn compose_anew(&self, mail: Arc<DueMail>) -> Arc<Composed> {
@@ -284,7 +303,7 @@ fn with_quiet_line(mail: &DueMail, composed: &Composed, zone: &TimeZone) -> (Str
         return (html.replace(END_MARK, ""), text.clone());
     };
     let rooms = mail.rooms.iter().map(|room| {
-        let of_room = |item: &&crate::database::Item| item.message.room == room.id;
+        let of_room = |item: &&Item| item.message.room == room.id;
         (room.name.as_str(), mail.items.iter().filter(of_room).count())
     });
     let sent = || mail.items.iter().map(|item| item.message.sent_ms);
@@ -310,8 +329,65 @@ pub fn delivery_key(key: &DeliveryKey) -> Result<ews::delivery::DeliveryKey, Str
 mod tests {
     use std::time::Duration;
 
+    use bridge::{
+        delivery::Readers,
+        digest::ShareKey,
+        message::{Address, Kind, Message, Part, Person, PostKey, RoomId},
+        outbox::Standing,
+        preference::Form,
+    };
+
     use super::*;
     use crate::guest::{GuestId, Operation};
+
+    fn due(words: &str) -> DueMail {
+        let message = Message {
+            room: RoomId::new("ma-chan://c/1"),
+            post: PostKey::new("1"),
+            author: Person { address: Address::new("sip:b@c"), name: "b".into() },
+            sent_ms: 0,
+            received_ms: 0,
+            kind: Kind::Message,
+            parts: vec![Part::Text(words.to_owned())],
+            late: false,
+        };
+        let item = Item {
+            message: Arc::new(message),
+            reason: "r".into(),
+            named: false,
+            form: Form::Complete,
+        };
+        DueMail {
+            key: DeliveryKey::from_text("k"),
+            person: Person { address: Address::new("sip:a@c"), name: "a".into() },
+            mailbox: "a@c".into(),
+            share: ShareKey::from_text("s"),
+            readers: Readers::default(),
+            digest: true,
+            standing: Standing::planned(0, 0),
+            rooms: Vec::new(),
+            items: vec![item],
+            written: None,
+            receipt: None,
+            continues_ms: None,
+        }
+    }
+
+    /// What was planned alike may have come to differ: somebody left a room, a message was removed.
+    #[test]
+    fn a_text_is_shared_only_as_long_as_it_says_the_same() {
+        let mut texts = Texts::default();
+        let first = texts.cell(&due("x"));
+        assert!(Arc::ptr_eq(&first, &texts.cell(&due("x"))));
+        let other = texts.cell(&due("y"));
+        assert!(!Arc::ptr_eq(&first, &other));
+        let fewer = DueMail { items: Vec::new(), ..due("y") };
+        assert!(!Arc::ptr_eq(&other, &texts.cell(&fewer)));
+        for number in 0..2 * SHARED_MAX {
+            texts.cell(&DueMail { share: ShareKey::from_text(number.to_string()), ..due("x") });
+        }
+        assert_eq!((texts.by_share.len(), texts.oldest_first.len()), (SHARED_MAX, SHARED_MAX));
+    }
 
     fn composition(listing: Option<String>) -> Composition {
         Composition { listing, ..bridge::mail::letter("s", "w") }

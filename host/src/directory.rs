@@ -25,7 +25,7 @@ use crate::{
     clock,
     config::{self, Config},
     database::Database,
-    exchange::Account,
+    exchange::{Account, GroupError},
     preferences::Preferences,
     rooms::Rooms,
     state::State,
@@ -240,7 +240,16 @@ impl Directory {
             people.unopened += 1;
             return Ok(());
         };
-        for mailbox in self.account.expand(&group).await? {
+        let members = match self.account.expand(&group).await {
+            Ok(members) => members,
+            Err(error) => {
+                let of_group = error.downcast::<GroupError>()?;
+                warn!("directory: a group of a room is left out: {of_group}");
+                people.unopened += 1;
+                return Ok(());
+            }
+        };
+        for mailbox in members {
             let Some(smtp) = mailbox.smtp_address().map(str::to_owned) else { continue };
             let found = self.find(&format!("smtp:{}", smtp.to_lowercase())).await?;
             let address = found.sip.unwrap_or_else(|| format!("smtp:{}", smtp.to_lowercase()));

@@ -106,6 +106,22 @@ impl CallError {
     }
 }
 
+/// A group whose members cannot all be had; others are not concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GroupError {
+    /// More people than are taken.
+    #[error(
+        "the group has more than {GROUP_MEMBERS_MAX} people: mail it as one address, or give the room smaller groups"
+    )]
+    TooMany,
+    /// Groups in groups in groups.
+    #[error("groups are nested more than {GROUP_DEPTH_MAX} deep")]
+    TooDeep,
+    /// Exchange says that there are others.
+    #[error("Exchange cut the list of the group's members short")]
+    CutShort,
+}
+
 /// One account on one server.
 pub struct Account {
     server: String,
@@ -322,10 +338,9 @@ impl Account {
                     if !seen.insert(address.to_lowercase()) {
                         continue;
                     }
-                    anyhow::ensure!(
-                        seen.len() <= GROUP_MEMBERS_MAX,
-                        "the group has more than {GROUP_MEMBERS_MAX} people: mail it as one address, or give the room smaller groups"
-                    );
+                    if seen.len() > GROUP_MEMBERS_MAX {
+                        return Err(GroupError::TooMany.into());
+                    }
                     match member.mailbox_type {
                         Some(MailboxType::PublicDl) => below.push(address),
                         _ => people.push(member),
@@ -337,17 +352,16 @@ impl Account {
             }
             level = below;
         }
-        anyhow::bail!("groups are nested more than {GROUP_DEPTH_MAX} deep")
+        Err(GroupError::TooDeep.into())
     }
 
     async fn expand_one(&self, group: &str) -> Result<Vec<Mailbox>> {
         let request = ExpandDl { mailbox: Mailbox::smtp(group) };
         match self.run(&request, &self.own).await?.into_iter().next() {
             Some(Ok(found)) => {
-                anyhow::ensure!(
-                    found.includes_last,
-                    "Exchange cut the list of the group's members short"
-                );
+                if !found.includes_last {
+                    return Err(GroupError::CutShort.into());
+                }
                 Ok(found.members)
             }
             Some(Err(error)) if error.class() == Class::Recipient => {

@@ -18,9 +18,6 @@ use jiff::tz::TimeZone;
 
 use crate::config::{Config, Pattern};
 
-/// Most choices kept; whoever comes after that is told that there is no room.
-pub const CHOICES_MAX: usize = 200_000;
-
 /// Why the host skips somebody whom the guest would mail.
 const REASON_THERE: &str = "was in the room when it came";
 /// Why it mails somebody whom the guest would skip.
@@ -221,10 +218,11 @@ impl Preferences {
             Some(choice) => choice.clone(),
             None => self.own(person, Some(&room.id)),
         };
+        if self.rules(room).any(|rule| rule.must.contains(person)) {
+            return true;
+        }
         if own.is_empty() {
-            let listed =
-                |rule: &RoomRule| rule.subscribers.contains(person) || rule.must.contains(person);
-            return self.rules(room).any(listed);
+            return self.rules(room).any(|rule| rule.subscribers.contains(person));
         }
         own.wish != Some(Wish::Off)
     }
@@ -282,19 +280,20 @@ impl Preferences {
     /// Who gets an open room, which has no members: whoever subscribed.
     #[must_use]
     pub fn subscribers(&self, room: &Room) -> BTreeSet<Address> {
-        let mut all = BTreeSet::new();
-        for rule in self.rules(room) {
-            all.extend(rule.subscribers.iter().chain(&rule.must).cloned());
-        }
+        let listed = |list: fn(&RoomRule) -> &BTreeSet<Address>| {
+            self.rules(room).flat_map(list).cloned().collect::<BTreeSet<_>>()
+        };
+        let mut all = listed(|rule| &rule.subscribers);
         let own = self.own.read().unwrap_or_else(PoisonError::into_inner);
-        for ((person, place), choice) in own.iter() {
+        for ((person, place), own) in own.iter() {
             if place.as_ref() == Some(&room.id) {
-                match choice.wish {
+                match own.said.wish {
                     Some(Wish::Off) => all.remove(person),
                     _ => all.insert(person.clone()),
                 };
             }
         }
+        all.extend(listed(|rule| &rule.must));
         all
     }
 
@@ -335,4 +334,41 @@ fn changed<'c>(
 ) -> Option<&'c Choice> {
     let is_it = |((who, place), _): &&(OwnKey, Choice)| who == person && place.as_ref() == room;
     changes.iter().find(is_it).map(|(_, choice)| choice)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
+    use std::path::Path;
+
+    use bridge::room::RoomKind;
+
+    use super::*;
+    use crate::config;
+
+    /// Who must get an open room cannot leave it; who may, can.
+    #[test]
+    fn must_holds_in_open_rooms() {
+        let rule = "[[digest.rooms]]\nroom = 'Square'\nmust = ['sip:anna@c.example']\nsubscribers = ['sip:bob@c.example']\n";
+        let text = format!("{}\n{rule}", config::EXAMPLE);
+        let config = config::parse(&text, Path::new("c.toml")).unwrap();
+        let preferences = Preferences::new(&config);
+        let room = Room {
+            id: RoomId::new("ma-chan://c/1"),
+            name: "Square".into(),
+            description: String::new(),
+            topic: String::new(),
+            kind: RoomKind::Normal,
+            privacy: Privacy::Open,
+        };
+        let [anna, bob] = ["anna", "bob"].map(|who| Address::new(format!("sip:{who}@c.example")));
+        let off = Choice { wish: Some(Wish::Off), ..Choice::default() };
+        for person in [&anna, &bob] {
+            preferences.said((person.clone(), Some(room.id.clone())), off.clone());
+        }
+        assert_eq!(preferences.subscribers(&room), BTreeSet::from([anna.clone()]));
+        assert!(preferences.would_subscribe(&anna, &room, &[]));
+        assert!(!preferences.would_subscribe(&bob, &room, &[]));
+    }
 }

@@ -1,7 +1,11 @@
 //! What people say to the service, and what they get for an answer: by mail always, so that a room
 //! stays quiet and nobody else reads what somebody has chosen.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::{
+    fmt::Write as _,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bridge::{
     command::{Command, CommandError, HELP, Scope},
@@ -28,6 +32,9 @@ use crate::{
     state::State,
 };
 
+/// How long the members of all rooms are waited for before somebody is answered; of a room whose
+/// list stays empty they never come.
+const MEMBERS_WAIT: Duration = Duration::from_secs(60);
 /// Rooms that an answer lists.
 const ROOMS_SHOWN: usize = 50;
 
@@ -39,6 +46,7 @@ pub struct Answers {
     account: Arc<Account>,
     preferences: Arc<Preferences>,
     state: State,
+    begun: Instant,
     /// Rung when an answer waits in the outbox.
     to_mail: Arc<Notify>,
 }
@@ -59,14 +67,28 @@ impl Answers {
     #[must_use]
     pub fn new(common: Common, account: Arc<Account>, to_mail: Arc<Notify>) -> Self {
         let Common { config, database, rooms, preferences, state } = common;
-        Self { config, database, rooms, account, preferences, state, to_mail }
+        Self {
+            config,
+            database,
+            rooms,
+            account,
+            preferences,
+            state,
+            begun: clock::now().instant,
+            to_mail,
+        }
     }
 
-    /// Whether anybody could be told what he gets: the members of all rooms are known.
+    /// Whether anybody could be told what he gets: the members of all rooms that we are in are
+    /// known, or will hardly come any more.
     #[must_use]
     pub fn knows_rooms(&self) -> bool {
         let all = self.rooms.all();
-        !all.is_empty() && all.iter().all(|known| known.members().is_some())
+        let joined: Vec<_> = all.iter().filter(|room| room.joined).collect();
+        let known = joined.iter().filter(|room| room.members().is_some()).count();
+        let enough =
+            if clock::now().instant < self.begun + MEMBERS_WAIT { joined.len() } else { 1 };
+        known > 0 && known >= enough
     }
 
     /// The command that a text is, if it is one.

@@ -150,9 +150,9 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 }
 
 async fn obey(command: Command) -> Result<ExitCode> {
-    let stop = stop_signal()?;
     match command {
         Command::Run { config } => {
+            let stop = stop_signal()?;
             let mut host = Host::start(config::load(&config)?).await?;
             info!("running");
             let ended = tokio::select! {
@@ -170,9 +170,11 @@ async fn obey(command: Command) -> Result<ExitCode> {
         }
         Command::Check { config } => check::check(config::load(&config)?).await,
         Command::Demo { posts, exit, json, schedule } => {
-            demo::demo(demo::Options { posts, exit, json, schedule }, stop).await
+            demo::demo(demo::Options { posts, exit, json, schedule }, stop_signal()?).await
         }
-        Command::Embedded { config, json } => demo::embedded(config.as_deref(), json, stop).await,
+        Command::Embedded { config, json } => {
+            demo::embedded(config.as_deref(), json, stop_signal()?).await
+        }
         Command::Outbox { config, json, action } => {
             let config = config::load(&config)?;
             match action {

@@ -27,6 +27,9 @@ impl Retention {
     /// Looks for what is old until `stop` turns true.
     pub async fn run(self, stop: watch::Receiver<bool>) {
         loop {
+            if let Err(error) = self.database.forget_tallies(clock::unix_ms()).await {
+                error!("retention: {error}");
+            }
             if self.keep_days > 0 {
                 let before_ms = clock::unix_ms() - i64::from(self.keep_days) * DAY_MS;
                 match self.database.let_go(before_ms).await {

@@ -2,9 +2,10 @@
 //! about it; and the end of what is too old to keep.
 
 use bridge::{
-    delivery::DeliveryKey,
+    delivery::{DeliveryKey, day},
     outbox::{Standing, State},
 };
+use jiff::tz::TimeZone;
 use sqlx::SqliteConnection;
 
 use super::{
@@ -133,6 +134,23 @@ impl Database {
                 return Ok(gone);
             }
         }
+    }
+
+    /// Forgets how many mails people had on days that are over in every zone.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn forget_tallies(&self, now_ms: i64) -> Result<(), Error> {
+        const TWO_DAYS_MS: i64 = 2 * 24 * 3_600_000;
+        let before = day(&TimeZone::UTC, now_ms - TWO_DAYS_MS);
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let delete = sqlx::query("DELETE FROM tallies WHERE day < $1").bind(before);
+                    delete.execute(connection).await.map(|_| ())
+                })
+            })
+            .await
     }
 }
 

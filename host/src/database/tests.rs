@@ -477,6 +477,8 @@ async fn past_the_days_number_mails_are_folded_and_come_tomorrow() {
         plan(&database, number, &anna(), Action::MailNow, 0).await;
     }
     assert_eq!(database.capped(2, 19700101).await.unwrap(), [("sip:anna@c".to_owned(), 19700101)]);
+    database.forget_tallies(47 * HOUR_MS).await.unwrap();
+    assert_eq!(database.capped(2, 0).await.unwrap().len(), 1, "its day goes on somewhere");
     assert_eq!(due(&database, 0).await.len(), 2);
     plan(&database, 3, &anna(), Action::Keep, 0).await;
     gather_all(&database, &two, HOUR_MS).await;
@@ -484,6 +486,8 @@ async fn past_the_days_number_mails_are_folded_and_come_tomorrow() {
     assert_eq!(database.next_due(HOUR_MS).await.unwrap(), Some(24 * HOUR_MS));
     gather_all(&database, &two, 24 * HOUR_MS).await;
     assert_eq!(due(&database, 24 * HOUR_MS).await, [["3"]]);
+    database.forget_tallies(72 * HOUR_MS).await.unwrap();
+    assert_eq!(database.capped(1, 0).await.unwrap(), [("sip:anna@c".to_owned(), 19700102)]);
 }
 
 #[tokio::test]
@@ -533,9 +537,12 @@ async fn what_the_history_no_longer_holds_is_not_mailed() {
     // A page that begins with the second: of the first it says nothing. The fifth came after it
     // was asked for.
     let page = vec![message(2), other.clone()];
-    let compared = database.compare_history(&room().id, page.clone(), false, 10, 20).await.unwrap();
+    // Nor does a room that keeps no history say anything.
+    let none = database.compare_history(&room().id, Vec::new(), 10, 20).await.unwrap();
+    assert_eq!(none, (0, 0));
+    let compared = database.compare_history(&room().id, page.clone(), 10, 20).await.unwrap();
     assert_eq!(compared, (1, 1));
-    let again = database.compare_history(&room().id, page, false, 10, 20).await.unwrap();
+    let again = database.compare_history(&room().id, page, 10, 20).await.unwrap();
     assert_eq!(again, (0, 0));
     gather_all(&database, &hourly(), HOUR_MS).await;
     let mails = database.claim_due(HOUR_MS, 10).await.unwrap();

@@ -185,12 +185,6 @@ impl Rooms {
         self.read().values().cloned().collect()
     }
 
-    /// How many rooms are joined.
-    #[must_use]
-    pub fn joined_count(&self) -> usize {
-        self.read().values().filter(|known| known.joined).count()
-    }
-
     fn change(&self, room: &RoomId, change: impl FnOnce(&mut Known)) {
         if let Some(known) = self.write().get_mut(room) {
             change(known);

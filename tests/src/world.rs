@@ -327,10 +327,9 @@ impl World {
             counts = host.database.counts().await.unwrap();
             is_idle(&counts) && self.has_arrived()
         });
-        if !settled.await {
-            println!("within {} s not all has arrived: {counts:?}", WAIT.as_secs());
-        }
+        let settled = settled.await;
         self.assert_balanced();
+        assert!(settled, "within {} s not all is done: {counts:?}", WAIT.as_secs());
     }
 
     /// Waits until all that is owed has arrived, whatever process the host is.

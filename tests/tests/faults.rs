@@ -8,7 +8,7 @@
     reason = "tests stop at the first surprise"
 )]
 
-use std::{sync::Arc, time::Duration};
+use std::{process::Stdio, sync::Arc, time::Duration};
 
 use ews::{
     classify::Class, client, code::ResponseCode, delivery, item::Message,
@@ -19,6 +19,7 @@ use tests::{Tap, World, books::MARK, play, play_in, world::COMPANY};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
+    process::Command,
 };
 
 /// Longer than anything that the host waits for by itself when somebody must act.
@@ -551,3 +552,57 @@ fn lost_requests() {
         });
     }
 }
+
+/// A group that cannot be opened up is left out; the rooms behind it get their members.
+#[test]
+fn groups_nested_without_end() {
+    let mut company = COMPANY.replace("[\"bob\", \"cleo\"]", "[\"deep0@tiny.example\"]");
+    for depth in 0..12 {
+        let below =
+            if depth < 11 { format!("deep{}@tiny.example", depth + 1) } else { "bob".into() };
+        company += &format!(
+            "\n[[groups]]\naddress = \"deep{depth}@tiny.example\"\nname = \"Deep {depth}\"\nmembers = [\"{below}\"]\n"
+        );
+    }
+    play_in(&company, async |world| {
+        let host = world.host().await;
+        assert!(world.log.says(&["left out", "nested more than 10 deep"]));
+        world.post("Ops", "anna").await;
+        world.post("News", "anna").await;
+        world.settled(&host).await;
+    });
+}
+
+/// While Exchange sends, the database cannot be written. What it answered is found out afterwards,
+/// without a restart.
+#[test]
+fn answers_that_cannot_be_kept() {
+    play(async |world| {
+        let host = world.host().await;
+        let service = world.company().mailbox("chat-digest");
+        world.exchange_fault("SendItem", 1, Fault::Delay(Duration::from_secs(1)));
+        world.post("Ops", "anna").await;
+        let sent = async || world.exchange(|exchange| exchange.sent(&service).next().is_some());
+        world.until("something is sent", sent).await;
+        let mut holder = Command::new("python3")
+            .args(["-c", HOLD])
+            .arg(world.store().join("chat-digest.sqlite"))
+            .stdin(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        world.log.wait(&["what Exchange answered cannot be kept"]).await;
+        drop(holder.stdin.take());
+        assert!(holder.wait().await.unwrap().success());
+        world.settled(&host).await;
+    });
+}
+
+/// Holds the writer's lock until its input ends.
+const HOLD: &str = "
+import sqlite3, sys
+base = sqlite3.connect(sys.argv[1], isolation_level=None)
+base.execute('BEGIN IMMEDIATE')
+sys.stdin.read()
+base.execute('ROLLBACK')
+";

@@ -66,7 +66,7 @@ impl Answers {
     /// Prepares to answer.
     #[must_use]
     pub fn new(common: Common, account: Arc<Account>, to_mail: Arc<Notify>) -> Self {
-        let Common { config, database, rooms, preferences, state } = common;
+        let Common { config, database, rooms, preferences, state, .. } = common;
         Self {
             config,
             database,

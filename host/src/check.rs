@@ -8,13 +8,13 @@ use tokio::sync::{Notify, watch};
 
 use crate::{
     chat::Chat,
+    common::Common,
     config::{Config, RoomChoice},
-    database::Database,
+    database::{Database, Place},
     directory::Directory,
     exchange::Account,
     in_service::InService,
-    preferences::Preferences,
-    rooms::{Known, Rooms},
+    rooms::Known,
     state::{ChatState, Snapshot, State},
 };
 
@@ -49,6 +49,9 @@ pub async fn check(config: Config) -> Result<ExitCode> {
     let scratch = tempfile::Builder::new().prefix("chat-digest-check-").tempdir()?;
     report.good("configuration: every key is known and every value allowed");
     guest(&mut report, &config, scratch.path());
+    if let Some(place) = config.store.database.is_some().then(|| Place::of(&config.store)) {
+        shared_database(&mut report, place).await;
+    }
     let database = Database::open(scratch.path()).await?;
     let config = Arc::new(config);
     let account = exchange(&mut report, &config).await;
@@ -63,6 +66,17 @@ pub async fn check(config: Config) -> Result<ExitCode> {
         }
     );
     Ok(if report.well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn shared_database(report: &mut Report, place: Result<Place>) {
+    let place = match place {
+        Ok(place) => place,
+        Err(error) => return report.bad(&format!("{error:#}")),
+    };
+    match Database::reach(place.clone()).await {
+        Ok(()) => report.good(&format!("database: {place} can be reached, and lets us in")),
+        Err(error) => report.bad(&format!("database: {error}")),
+    }
 }
 
 fn guest(report: &mut Report, config: &Config, scratch: &std::path::Path) {
@@ -111,15 +125,10 @@ async fn chat(
     database: &Database,
     account: Option<Arc<Account>>,
 ) -> Result<()> {
-    let (rooms, state, ring) =
-        (Arc::new(Rooms::default()), State::default(), Arc::new(Notify::new()));
-    let chat = match Chat::new(
-        Arc::clone(config),
-        database.clone(),
-        Arc::clone(&rooms),
-        state.clone(),
-        Arc::clone(&ring),
-    ) {
+    let common = Common::new(Arc::clone(config), database.clone());
+    let (rooms, state) = (Arc::clone(&common.rooms), common.state.clone());
+    let ring = Arc::new(Notify::new());
+    let chat = match Chat::new(common.clone(), Arc::clone(&ring)) {
         Ok(chat) => chat,
         Err(error) => {
             report.bad(&format!("{error:#}"));
@@ -130,15 +139,7 @@ async fn chat(
     let (orders, inbox) = Chat::orders();
     let signed_in = tokio::spawn(chat.run(inbox, stopped.clone()));
     let lists = account.map(|account| {
-        let directory = Directory::new(
-            Arc::clone(config),
-            database.clone(),
-            Arc::clone(&rooms),
-            account,
-            Arc::new(Preferences::new(config)),
-            state.clone(),
-            ring,
-        );
+        let directory = Directory::new(common, account, ring);
         tokio::spawn(directory.run(orders, stopped))
     });
     let now = settled(&state, lists.is_some()).await;

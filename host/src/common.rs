@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    config::Config, database::Database, preferences::Preferences, rooms::Rooms, state::State,
+    config::Config, database::Database, leases::Leases, preferences::Preferences, rooms::Rooms,
+    state::State,
 };
 
 /// What several stages work with. Cheap to clone.
@@ -15,8 +16,25 @@ pub struct Common {
     pub database: Database,
     /// What is known about rooms.
     pub rooms: Arc<Rooms>,
+    /// What this host does alone.
+    pub leases: Arc<Leases>,
     /// What everybody wants.
     pub preferences: Arc<Preferences>,
     /// How the host is doing.
     pub state: State,
+}
+
+impl Common {
+    /// What stages begin with: nothing is known of any room, nothing is ours, nobody has chosen.
+    #[must_use]
+    pub fn new(config: Arc<Config>, database: Database) -> Self {
+        Self {
+            leases: Arc::new(Leases::new(database.clone(), config.store.lease.0)),
+            preferences: Arc::new(Preferences::new(&config)),
+            rooms: Arc::default(),
+            state: State::default(),
+            config,
+            database,
+        }
+    }
 }

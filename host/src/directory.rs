@@ -23,9 +23,11 @@ use tracing::{info, warn};
 use crate::{
     chat::{Order, stop_asked, translate::name_of_address},
     clock,
+    common::Common,
     config::{self, Config},
     database::Database,
     exchange::{Account, GroupError},
+    leases::Leases,
     preferences::Preferences,
     rooms::Rooms,
     state::State,
@@ -55,6 +57,7 @@ pub struct Directory {
     config: Arc<Config>,
     database: Database,
     rooms: Arc<Rooms>,
+    leases: Arc<Leases>,
     account: Arc<Account>,
     preferences: Arc<Preferences>,
     state: State,
@@ -81,20 +84,14 @@ struct People {
 impl Directory {
     /// Prepares the stage.
     #[must_use]
-    pub fn new(
-        config: Arc<Config>,
-        database: Database,
-        rooms: Arc<Rooms>,
-        account: Arc<Account>,
-        preferences: Arc<Preferences>,
-        state: State,
-        resolved: Arc<Notify>,
-    ) -> Self {
+    pub fn new(common: Common, account: Arc<Account>, resolved: Arc<Notify>) -> Self {
+        let Common { config, database, rooms, leases, preferences, state } = common;
         let remembered = HashMap::new();
         Self {
             config,
             database,
             rooms,
+            leases,
             account,
             preferences,
             state,
@@ -134,6 +131,9 @@ impl Directory {
         self.read_export();
         self.read_mailboxes();
         for known in self.rooms.all() {
+            if self.leases.is_others(&known.room.id) {
+                continue;
+            }
             let open = Preferences::is_open(&known.room);
             let memberships = if open {
                 self.subscriptions(&known.room)

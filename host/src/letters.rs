@@ -19,9 +19,11 @@ use tracing::{debug, warn};
 use crate::{
     answers::{AnswerError, Answers},
     chat::{stop_asked, translate::name_of_address},
+    common::Common,
     config::Config,
     database::Database,
     exchange::{Account, CallError},
+    leases::Leases,
 };
 
 /// How often the inbox is looked into.
@@ -39,19 +41,16 @@ pub struct Letters {
     database: Database,
     account: Arc<Account>,
     answers: Arc<Answers>,
+    leases: Arc<Leases>,
     passed: HashSet<String>,
 }
 
 impl Letters {
     /// Prepares the stage.
     #[must_use]
-    pub fn new(
-        config: Arc<Config>,
-        database: Database,
-        account: Arc<Account>,
-        answers: Arc<Answers>,
-    ) -> Self {
-        Self { config, database, account, answers, passed: HashSet::new() }
+    pub fn new(common: Common, account: Arc<Account>, answers: Arc<Answers>) -> Self {
+        let Common { config, database, leases, .. } = common;
+        Self { config, database, account, answers, leases, passed: HashSet::new() }
     }
 
     /// Reads mail until `stop` turns true.
@@ -61,7 +60,9 @@ impl Letters {
             if !self.config.choices.by_mail {
                 return stop_asked(stop).await;
             }
-            if !self.answers.knows_rooms() {
+            if !self.leases.serves() {
+                // Another host does.
+            } else if !self.answers.knows_rooms() {
                 // Nobody could be told what he gets.
                 wait = ROOMS_WAIT;
             } else if let Err(error) = self.round().await {

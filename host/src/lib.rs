@@ -13,6 +13,7 @@ pub mod embedded;
 pub mod exchange;
 pub mod guest;
 pub mod in_service;
+pub mod leases;
 pub mod letters;
 pub mod mail;
 pub mod page;

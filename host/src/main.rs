@@ -1,12 +1,16 @@
 //! The command line.
 
-use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
+use std::{
+    io::IsTerminal,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use host::{check, config, demo, records, run::Host, verify};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
 /// Puts the messages of Microsoft Persistent Chat rooms into their members' Outlook inboxes.
@@ -151,23 +155,7 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 
 async fn obey(command: Command) -> Result<ExitCode> {
     match command {
-        Command::Run { config } => {
-            let stop = stop_signal()?;
-            let mut host = Host::start(config::load(&config)?).await?;
-            info!("running");
-            let ended = tokio::select! {
-                result = stop => result.map(|()| None)?,
-                why = host.ended() => Some(why),
-            };
-            host.stop().await;
-            Ok(match ended {
-                None => ExitCode::SUCCESS,
-                Some(why) => {
-                    error!("{why}");
-                    ExitCode::FAILURE
-                }
-            })
-        }
+        Command::Run { config } => run(&config).await,
         Command::Check { config } => check::check(config::load(&config)?).await,
         Command::Demo { posts, exit, json, schedule } => {
             demo::demo(demo::Options { posts, exit, json, schedule }, stop_signal()?).await
@@ -193,6 +181,29 @@ async fn obey(command: Command) -> Result<ExitCode> {
         Command::Config => {
             print!("{}", config::EXAMPLE);
             Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Runs the host; one that the others took for dead begins anew.
+async fn run(path: &Path) -> Result<ExitCode> {
+    let mut stop = std::pin::pin!(stop_signal()?);
+    loop {
+        let mut host = Host::start(config::load(path)?).await?;
+        info!("running");
+        let ended = tokio::select! {
+            result = &mut stop => result.map(|()| None)?,
+            why = host.ended() => Some(why),
+        };
+        let lost = host.is_lost();
+        host.stop().await;
+        match ended {
+            None => return Ok(ExitCode::SUCCESS),
+            Some(_) if lost => warn!("the other hosts took this one for dead; it begins anew"),
+            Some(why) => {
+                error!("{why}");
+                return Ok(ExitCode::FAILURE);
+            }
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::{
     database::{Database, Queueing},
     guest::CallError,
     in_service::InService,
+    leases::Leases,
     preferences::Preferences,
     rooms::Rooms,
     translate::{self, Names},
@@ -42,6 +43,7 @@ pub struct Planner {
     config: Arc<Config>,
     database: Database,
     rooms: Arc<Rooms>,
+    leases: Arc<Leases>,
     guest: InService,
     preferences: Arc<Preferences>,
     answers: Arc<Answers>,
@@ -64,10 +66,22 @@ impl Planner {
         ring: Arc<Notify>,
         planned: Arc<Notify>,
     ) -> Self {
-        let Common { config, database, rooms, preferences, .. } = common;
+        let Common { config, database, rooms, leases, preferences, .. } = common;
         let service = Address::new(config.chat.address.as_str());
         let salt = u64::from_le_bytes(clock::random());
-        Self { config, database, rooms, guest, preferences, answers, service, salt, ring, planned }
+        Self {
+            config,
+            database,
+            rooms,
+            leases,
+            guest,
+            preferences,
+            answers,
+            service,
+            salt,
+            ring,
+            planned,
+        }
     }
 
     /// Plans messages until `stop` turns true.
@@ -93,7 +107,10 @@ impl Planner {
     /// Plans a batch; answers how many messages got a plan.
     async fn round(&self) -> Result<usize, crate::database::Error> {
         let mut planned = 0;
-        for message in self.database.next_unplanned(&self.rooms.ready(), BATCH_MAX).await? {
+        self.preferences.refresh(&self.database).await?;
+        let mut rooms = self.rooms.ready();
+        rooms.retain(|room| !self.leases.is_others(room));
+        for message in self.database.next_unplanned(&rooms, BATCH_MAX).await? {
             if let Some(command) = self.word_to_us(&message) {
                 match self.answers.answer_message(&message, command).await {
                     Ok(()) => planned += 1,

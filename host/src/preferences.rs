@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{PoisonError, RwLock},
+    sync::{Mutex, MutexGuard, PoisonError, RwLock},
 };
 
 use bridge::{
@@ -16,7 +16,10 @@ use bridge::{
 };
 use jiff::tz::TimeZone;
 
-use crate::config::{Config, Pattern};
+use crate::{
+    config::{Config, Pattern},
+    database::Database,
+};
 
 /// Why the host skips somebody whom the guest would mail.
 const REASON_THERE: &str = "was in the room when it came";
@@ -40,6 +43,8 @@ pub struct Preferences {
     mails_a_day: u32,
     zone: TimeZone,
     own: RwLock<HashMap<OwnKey, Own>>,
+    /// What the database said of the choices when they were read.
+    read: Mutex<Option<String>>,
 }
 
 /// What a person said.
@@ -123,6 +128,7 @@ impl Preferences {
             mails_a_day: digest.mails_a_day,
             zone: config.defaults.time_zone.zone().clone(),
             own: RwLock::default(),
+            read: Mutex::default(),
         }
     }
 
@@ -154,6 +160,24 @@ impl Preferences {
     pub fn take(&self, said: impl IntoIterator<Item = (OwnKey, Choice)>) {
         let own = said.into_iter().map(|(key, said)| (key, self.limited(said))).collect();
         *self.own.write().unwrap_or_else(PoisonError::into_inner) = own;
+    }
+
+    /// Reads what people have said again if it has changed, on whatever host; answers whether it had.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn refresh(&self, database: &Database) -> Result<bool, crate::database::Error> {
+        let made = database.choices_made().await?;
+        if self.read().as_ref() == Some(&made) {
+            return Ok(false);
+        }
+        self.take(database.choices().await?);
+        *self.read() = Some(made);
+        Ok(true)
+    }
+
+    fn read(&self) -> MutexGuard<'_, Option<String>> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes what a person says; an empty choice takes back what was said.

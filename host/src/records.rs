@@ -10,7 +10,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use crate::{
     clock,
     config::Config,
-    database::{Database, Unsent, Why},
+    database::{Database, Place, Unsent, Why},
 };
 
 /// Mails listed, and people told of.
@@ -21,7 +21,7 @@ const LISTED_MAX: u32 = 1000;
 /// # Errors
 /// If the database cannot be read.
 pub async fn outbox(config: &Config, json: bool) -> Result<ExitCode> {
-    let database = Database::look(&config.store.directory).await?;
+    let database = Database::look(Place::of(&config.store)?).await?;
     let unsent = database.unsent(LISTED_MAX).await?;
     for mail in &unsent {
         if json {
@@ -64,7 +64,7 @@ fn print_mail(mail: &Unsent, zone: &TimeZone) {
 /// # Errors
 /// If there is no such mail, or it has not been given up.
 pub async fn retry(config: &Config, key: &str) -> Result<ExitCode> {
-    let database = Database::beside(&config.store.directory).await?;
+    let database = Database::beside(Place::of(&config.store)?).await?;
     let fresh = database.retry(&DeliveryKey::from_text(key), clock::unix_ms()).await?;
     database.close().await;
     let Some(fresh) = fresh else { bail!("{}", none_such(key)) };
@@ -77,7 +77,7 @@ pub async fn retry(config: &Config, key: &str) -> Result<ExitCode> {
 /// # Errors
 /// If there is no such mail, or it has not been given up.
 pub async fn discard(config: &Config, key: &str) -> Result<ExitCode> {
-    let database = Database::beside(&config.store.directory).await?;
+    let database = Database::beside(Place::of(&config.store)?).await?;
     let gone = database.discard(&DeliveryKey::from_text(key), clock::unix_ms()).await?;
     database.close().await;
     if !gone {
@@ -103,7 +103,7 @@ pub async fn why(
     person: Option<&str>,
     json: bool,
 ) -> Result<ExitCode> {
-    let database = Database::look(&config.store.directory).await?;
+    let database = Database::look(Place::of(&config.store)?).await?;
     let person = person.map(Address::new);
     let message = message.trim().to_lowercase();
     let found = database.whys(&message, person.as_ref(), LISTED_MAX).await?;

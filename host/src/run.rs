@@ -14,16 +14,15 @@ use crate::{
     chat::Chat,
     common::Common,
     config::Config,
-    database::Database,
+    database::{Database, Place},
     directory::Directory,
     exchange::Account,
     in_service::InService,
+    leases::{Keeper, Leases},
     letters::Letters,
     mail::{Mailer, compose::Composer},
     planner::Planner,
-    preferences::Preferences,
     retention::Retention,
-    rooms::Rooms,
     state::State,
 };
 
@@ -36,6 +35,7 @@ pub struct Host {
     pub state: State,
     /// Where its stages meet.
     pub database: Database,
+    leases: Arc<Leases>,
     stop: watch::Sender<bool>,
     stages: JoinSet<&'static str>,
 }
@@ -47,50 +47,34 @@ impl Host {
     /// What an administrator has to put right first: the database, the guest, a secret, a file.
     pub async fn start(config: Config) -> Result<Self> {
         let config = Arc::new(config);
-        let state = State::default();
-        let database = Database::open(&config.store.directory).await?;
+        let database = Database::open(Place::of(&config.store)?).await?;
         let guest = load_guest(&config).await?;
         let account = Account::new(&config.mail)?;
-        let rooms = Arc::new(Rooms::default());
+        let common = Common::new(Arc::clone(&config), database.clone());
+        let Common { rooms, leases, preferences, state, .. } = common.clone();
         for (room, uri, members) in database.rooms().await? {
             rooms.remembered(room, &uri, members);
         }
-        let preferences = Arc::new(Preferences::new(&config));
-        preferences.take(database.choices().await?);
+        preferences.refresh(&database).await?;
+        leases.begin().await?;
         let (to_plan, to_mail) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (orders, inbox) = Chat::orders();
-        let chat = Chat::new(
-            Arc::clone(&config),
-            database.clone(),
-            Arc::clone(&rooms),
-            state.clone(),
-            Arc::clone(&to_plan),
-        )?;
-        let directory = Directory::new(
-            Arc::clone(&config),
-            database.clone(),
-            Arc::clone(&rooms),
-            Arc::clone(&account),
-            Arc::clone(&preferences),
-            state.clone(),
-            Arc::clone(&to_plan),
-        );
-        let common = Common {
-            config: Arc::clone(&config),
-            database: database.clone(),
+        let chat = Chat::new(common.clone(), Arc::clone(&to_plan))?;
+        let keeper = Keeper {
+            leases: Arc::clone(&leases),
             rooms,
             preferences,
             state: state.clone(),
+            orders: orders.clone(),
+            to_plan: Arc::clone(&to_plan),
+            to_mail: Arc::clone(&to_mail),
         };
+        let directory = Directory::new(common.clone(), Arc::clone(&account), Arc::clone(&to_plan));
         let answers =
             Arc::new(Answers::new(common.clone(), Arc::clone(&account), Arc::clone(&to_mail)));
-        let letters = Letters::new(
-            Arc::clone(&config),
-            database.clone(),
-            Arc::clone(&account),
-            Arc::clone(&answers),
-        );
-        let retention = Retention::new(config.store.keep_days, database.clone());
+        let letters = Letters::new(common.clone(), Arc::clone(&account), Arc::clone(&answers));
+        let retention =
+            Retention::new(config.store.keep_days, database.clone(), Arc::clone(&leases));
         let planner =
             Planner::new(common.clone(), guest.clone(), answers, to_plan, Arc::clone(&to_mail));
         let composer = Composer::new(Arc::clone(&config), guest);
@@ -98,6 +82,11 @@ impl Host {
 
         let (stop, stopped) = watch::channel(false);
         let mut stages = JoinSet::new();
+        // Runs on while the others finish what they do.
+        stages.spawn(async move {
+            keeper.run().await;
+            "leases"
+        });
         let end = stopped.clone();
         stages.spawn(async move {
             chat.run(inbox, end).await;
@@ -127,7 +116,7 @@ impl Host {
             mailer.run(stopped).await;
             "mail"
         });
-        Ok(Self { state, database, stop, stages })
+        Ok(Self { state, database, leases, stop, stages })
     }
 
     /// Stops: signs out, finishes what is on its way, and closes the database.
@@ -135,7 +124,10 @@ impl Host {
         info!("stopping");
         let _ = self.stop.send(true);
         let finish = async {
-            while let Some(stage) = self.stages.join_next().await {
+            let keeper = usize::from(!self.leases.is_lost());
+            while self.stages.len() > keeper
+                && let Some(stage) = self.stages.join_next().await
+            {
                 if let Ok(stage) = stage {
                     info!("{stage} has stopped");
                 }
@@ -147,7 +139,14 @@ impl Host {
                 STOP_TIME.as_secs()
             );
         }
+        self.stages.shutdown().await;
         self.database.close().await;
+    }
+
+    /// Whether other hosts took this one for dead, so that it has to begin anew.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.leases.is_lost()
     }
 
     /// Waits for a stage to end by itself, which none should.

@@ -18,6 +18,7 @@ pub mod delivery;
 pub mod digest;
 pub mod gate;
 mod hash;
+pub mod lease;
 pub mod mail;
 mod markup;
 pub mod member;

@@ -1,9 +1,14 @@
 //! One connection: bytes, timers and orders in; bytes and events out.
 
-use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Result;
-use bridge::message::Message;
+use bridge::message::{Message, RoomId};
 use bytes::Bytes;
 use lync::client::{Ended, Output, Receipt, Session};
 use tokio::{
@@ -34,6 +39,8 @@ pub(super) struct Driver<'c> {
     pub(super) chat: &'c Chat,
     pub(super) session: Session,
     pub(super) chooser: Chooser,
+    /// The rooms that the session was asked to be in: ids and addresses.
+    pub(super) asked: BTreeMap<RoomId, String>,
     /// Posts to commit next, in order: message, number, receipt.
     pub(super) fresh: Vec<(Message, Option<u64>, Receipt)>,
     commit: Option<Commit>,
@@ -55,6 +62,7 @@ impl<'c> Driver<'c> {
             chat,
             session,
             chooser: Chooser::new(&chat.config.rooms),
+            asked: BTreeMap::new(),
             fresh: Vec::new(),
             commit: None,
             worked: false,
@@ -184,6 +192,8 @@ impl<'c> Driver<'c> {
     async fn obey(&mut self, order: Order) {
         match order {
             Order::Review(rooms, done) => self.review(rooms, done),
+            Order::Rooms if self.ready => self.be_in_our_rooms().await,
+            Order::Rooms => {}
             Order::RefreshMembers => {
                 // There may be new rooms for us: how a real pool tells so is not known.
                 if self.ready {

@@ -1,6 +1,6 @@
 //! What the session tells, and what follows from it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bridge::message::{Address, RoomId};
 use lync::{
@@ -67,8 +67,11 @@ impl Driver<'_> {
                 self.chat.rooms.left(&translate::room_id(&room), &Address::new(&address));
             }
             Event::Parted { room, retry_in } => {
-                warn!(?retry_in, "chat: put out of a room");
-                self.chat.rooms.parted(&translate::room_id(&room));
+                let room = translate::room_id(&room);
+                if self.asked.contains_key(&room) {
+                    warn!(?retry_in, "chat: put out of a room");
+                }
+                self.chat.rooms.parted(&room);
                 self.report_rooms();
             }
             Event::Members { room, result } => self.members(&room, result),
@@ -127,11 +130,43 @@ impl Driver<'_> {
     }
 
     async fn join(&mut self, uris: Vec<String>) {
-        let mut requests = Vec::with_capacity(uris.len());
-        for uri in uris {
-            match self.place(&translate::room_id(&uri)).await {
-                Ok((last_id, known)) => requests.push(RoomRequest { uri, last_id, known }),
-                Err(error) => error!("chat: {error}; a room is left out until the next connection"),
+        if uris.is_empty() {
+            return;
+        }
+        if let Err(error) = self.chat.leases.want(&uris).await {
+            error!("chat: {error}; rooms are joined when it works again");
+        }
+        self.be_in_our_rooms().await;
+    }
+
+    /// Joins the rooms that have become this host's, and leaves those that are another's by now.
+    pub(super) async fn be_in_our_rooms(&mut self) {
+        let ours: BTreeMap<RoomId, String> = self
+            .chat
+            .leases
+            .rooms()
+            .into_iter()
+            .map(|uri| (translate::room_id(&uri), uri))
+            .collect();
+        let others: Vec<RoomId> =
+            self.asked.keys().filter(|room| !ours.contains_key(*room)).cloned().collect();
+        for room in others {
+            if let Some(uri) = self.asked.remove(&room) {
+                info!("chat: a room is left to another host");
+                self.session.part(&uri, clock::now());
+            }
+        }
+        let mut requests = Vec::new();
+        for (room, uri) in ours {
+            if self.asked.contains_key(&room) {
+                continue;
+            }
+            match self.place(&room).await {
+                Ok((last_id, known)) => {
+                    self.asked.insert(room, uri.clone());
+                    requests.push(RoomRequest { uri, last_id, known });
+                }
+                Err(error) => error!("chat: {error}; a room is joined when it works again"),
             }
         }
         if !requests.is_empty() {

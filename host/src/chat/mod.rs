@@ -24,8 +24,10 @@ use tracing::{error, info, warn};
 use self::{connect::Connection, drive::Driver, review::Reread};
 use crate::{
     clock,
+    common::Common,
     config::{self, Config, HostPort, Transport},
     database::Database,
+    leases::Leases,
     rooms::Rooms,
     state::{ChatState, State},
     tls,
@@ -46,6 +48,8 @@ const ORDERS_MAX: usize = 256;
 pub enum Order {
     /// Ask who belongs to each room.
     RefreshMembers,
+    /// Be in the rooms that are this host's, and in no others.
+    Rooms,
     /// Read the history of these rooms again; the sender is used when all have been read.
     Review(Vec<Reread>, oneshot::Sender<()>),
 }
@@ -56,6 +60,7 @@ pub struct Chat {
     password: Secret,
     database: Database,
     rooms: Arc<Rooms>,
+    leases: Arc<Leases>,
     state: State,
     /// Rung when a message was committed.
     committed: Arc<Notify>,
@@ -79,13 +84,8 @@ impl Chat {
     ///
     /// # Errors
     /// If the password or the file of certificate authorities cannot be read.
-    pub fn new(
-        config: Arc<Config>,
-        database: Database,
-        rooms: Arc<Rooms>,
-        state: State,
-        committed: Arc<Notify>,
-    ) -> Result<Self> {
+    pub fn new(common: Common, committed: Arc<Notify>) -> Result<Self> {
+        let Common { config, database, rooms, leases, state, .. } = common;
         let password =
             config.chat.password.read().map_err(anyhow::Error::msg).context("chat.password")?;
         let tls = tls::connector(config.chat.ca_file.as_deref(), config.chat.legacy_tls)
@@ -93,7 +93,7 @@ impl Chat {
         if config.chat.legacy_tls {
             warn!("chat.legacy_tls is on: TLS 1.0 and weak ciphers are taken from the pool");
         }
-        Ok(Self { config, password, database, rooms, state, committed, tls })
+        Ok(Self { config, password, database, rooms, leases, state, committed, tls })
     }
 
     /// A way to send [`Order`]s, and its other end for [`Chat::run`].
@@ -179,6 +179,16 @@ impl Chat {
         self.state.chat(ChatState::Offline(text));
     }
 
+    /// The same for the life of this database, and another for every other and for every host that
+    /// shares it.
+    fn endpoint_id(&self) -> String {
+        let name = match self.database.slot() {
+            0 | 1 => "chat-digest".to_owned(),
+            slot => format!("chat-digest {slot}"),
+        };
+        endpoint_id(self.config.chat.address.as_str(), self.database.identity(), &name)
+    }
+
     fn session_config(&self, connection: &Connection) -> SessionConfig {
         let chat = &self.config.chat;
         let assumed = chat.assumed;
@@ -193,12 +203,7 @@ impl Chat {
             },
             server_port: connection.server.port,
             user_agent: chat.user_agent.clone(),
-            // The same for the life of this database, and another for every other.
-            endpoint_id: endpoint_id(
-                chat.address.as_str(),
-                self.database.identity(),
-                "chat-digest",
-            ),
+            endpoint_id: self.endpoint_id(),
             chat_uri: chat.chat_server.as_ref().map(|uri| uri.as_str().to_owned()),
             quirks: Quirks {
                 members_command: assumed.members_command,
@@ -324,9 +329,8 @@ mod tests {
         tokio::spawn(handle.clone().listen(listener, None));
         let directory = tempfile::tempdir().unwrap();
         let database = Database::open(directory.path()).await.unwrap();
-        let (rooms, state) = (Arc::new(Rooms::default()), State::default());
-        let chat =
-            Chat::new(Arc::new(config), database, rooms, state, Arc::new(Notify::new())).unwrap();
+        let common = Common::new(Arc::new(config), database);
+        let chat = Chat::new(common, Arc::new(Notify::new())).unwrap();
         let (stop, stopped) = watch::channel(false);
         let (_orders, inbox) = Chat::orders();
         let running = tokio::spawn(chat.run(inbox, stopped));

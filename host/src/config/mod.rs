@@ -341,10 +341,38 @@ pub struct Guest {
 pub struct Store {
     /// A directory for the service alone; made if it is missing.
     pub directory: PathBuf,
+    /// `postgres://user:password@host/database`, shared by several hosts; left out, SQLite in
+    /// `directory`, for this host alone.
+    pub database: Option<SecretSource>,
+    /// Seconds after which a host that says nothing is taken for dead by the others.
+    #[serde(default)]
+    pub lease: Lease,
     /// Days that messages, and the record of what became of them, are kept after the last mail
     /// about them has come to its end; 0 for ever.
     #[serde(default = "keep_days")]
     pub keep_days: u32,
+}
+
+/// Seconds of a lease, 3 to 3600.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "u32")]
+pub struct Lease(pub Duration);
+
+impl Default for Lease {
+    fn default() -> Self {
+        Self(Duration::from_secs(30))
+    }
+}
+
+impl TryFrom<u32> for Lease {
+    type Error = String;
+
+    fn try_from(seconds: u32) -> Result<Self, String> {
+        match seconds {
+            3..=3600 => Ok(Self(Duration::from_secs(u64::from(seconds)))),
+            _ => Err(format!("{seconds} seconds: 3 to 3600 are allowed")),
+        }
+    }
 }
 
 const fn keep_days() -> u32 {

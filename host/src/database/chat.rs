@@ -7,16 +7,32 @@ use bridge::{
     message::{Address, Kind, Message, MessageId, Person, PostKey, RoomId},
     room::Room,
 };
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::AnyConnection;
 
 use super::{
     Database, Error, Received,
     rows::{self, MemberRow, RoomRow},
+    statement::Statement,
 };
 use crate::clock;
 
 /// Rows put in by one statement: bound by SQLite's 32,766 parameters.
 pub(super) const ROWS_MAX: usize = 1000;
+
+/// A room of which something is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomDue {
+    /// The room.
+    pub room: RoomId,
+    /// Its address.
+    pub uri: String,
+    /// How many posts back the oldest of what is due is.
+    pub back: u32,
+    /// Since when something is due, in milliseconds since 1970.
+    pub due_ms: i64,
+    /// When its history was last read again; 0 if never.
+    pub reviewed_ms: i64,
+}
 
 impl Database {
     /// Notes a room, its name and what it is for.
@@ -24,28 +40,10 @@ impl Database {
     /// # Errors
     /// [`Error`].
     pub async fn save_room(&self, room: &Room, uri: &str) -> Result<(), Error> {
-        let (room, uri) = (room.clone(), uri.to_owned());
-        self.writer
-            .run(move |connection| {
-                Box::pin(async move {
-                    sqlx::query(
-                        "INSERT INTO rooms (id, uri, name, description, topic, kind, privacy) VALUES ($1, $2, $3, $4, $5, $6, $7) \
-                         ON CONFLICT (id) DO UPDATE SET uri = excluded.uri, name = excluded.name, description = excluded.description, \
-                         topic = excluded.topic, kind = excluded.kind, privacy = excluded.privacy",
-                    )
-                    .bind(room.id.as_str())
-                    .bind(uri)
-                    .bind(&room.name)
-                    .bind(&room.description)
-                    .bind(&room.topic)
-                    .bind(room.kind.as_str())
-                    .bind(room.privacy.as_str())
-                    .execute(connection)
-                    .await
-                    .map(|_| ())
-                })
-            })
-            .await
+        let saved = self.writer.run((room.clone(), uri.to_owned()), |connection, (room, uri)| {
+            Box::pin(async move { save_room(connection, room, uri).await })
+        });
+        saved.await
     }
 
     /// All rooms ever joined, with their members as last known.
@@ -58,20 +56,36 @@ impl Database {
             .fetch_all(&self.readers)
             .await
             .map_err(failed)?;
-        let mut all = Vec::with_capacity(rooms.len());
-        for row in rooms {
+        let members: Vec<MemberRow> = sqlx::query_as("SELECT * FROM members ORDER BY room, person")
+            .fetch_all(&self.readers)
+            .await
+            .map_err(failed)?;
+        let mut lists: HashMap<String, Vec<Member>> = HashMap::with_capacity(rooms.len());
+        for row in members {
+            lists.entry(row.room.clone()).or_default().push(row.member());
+        }
+        let room = |row: RoomRow| {
             let uri = row.uri.clone();
             let room = row.room();
-            let members: Vec<MemberRow> =
-                sqlx::query_as("SELECT * FROM members WHERE room = $1 ORDER BY person")
-                    .bind(room.id.as_str())
-                    .fetch_all(&self.readers)
-                    .await
-                    .map_err(failed)?;
-            let members: Vec<Member> = members.into_iter().map(MemberRow::member).collect();
-            all.push((room, uri, (!members.is_empty()).then_some(members)));
-        }
-        Ok(all)
+            let members = lists.remove(room.id.as_str());
+            (room, uri, members)
+        };
+        Ok(rooms.into_iter().map(room).collect())
+    }
+
+    /// The members of a room as last known; `None` if nobody ever knew them.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn members(&self, room: &RoomId) -> Result<Option<Vec<Member>>, Error> {
+        let members: Vec<MemberRow> =
+            sqlx::query_as("SELECT * FROM members WHERE room = $1 ORDER BY person")
+                .bind(room.as_str())
+                .fetch_all(&self.readers)
+                .await
+                .map_err(|error| self.failed(&error))?;
+        let members: Vec<Member> = members.into_iter().map(MemberRow::member).collect();
+        Ok((!members.is_empty()).then_some(members))
     }
 
     /// The highest post number committed in a room.
@@ -92,20 +106,20 @@ impl Database {
     /// # Errors
     /// [`Error`].
     pub async fn begin_at(&self, room: &RoomId, last_id: u64) -> Result<(), Error> {
-        let room = room.clone();
         let last_id = i64::try_from(last_id).unwrap_or(i64::MAX);
-        self.writer
-            .run(move |connection| {
-                Box::pin(async move {
-                    sqlx::query("INSERT INTO cursors (room, last_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-                        .bind(room.as_str())
-                        .bind(last_id)
-                        .execute(connection)
-                        .await
-                        .map(|_| ())
-                })
+        let begun = self.writer.run((room.clone(), last_id), |connection, (room, last_id)| {
+            Box::pin(async move {
+                sqlx::query(
+                    "INSERT INTO cursors (room, last_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                )
+                .bind(room.as_str())
+                .bind(*last_id)
+                .execute(connection)
+                .await
+                .map(|_| ())
             })
-            .await
+        });
+        begun.await
     }
 
     /// The posts of the last messages of a room as they were named, oldest first.
@@ -147,7 +161,7 @@ impl Database {
         &self,
         messages: Vec<(Message, Option<u64>)>,
     ) -> Result<Vec<Received>, Error> {
-        let encode = |error: serde_json::Error| Error::row(&self.path, &error.to_string());
+        let encode = |error: serde_json::Error| Error::row(&self.place, &error.to_string());
         let mut rows = Vec::with_capacity(messages.len());
         for (message, number) in messages {
             let kind = serde_json::to_string(&message.kind).map_err(encode)?;
@@ -155,17 +169,16 @@ impl Database {
             let number = number.and_then(|number| i64::try_from(number).ok());
             rows.push(NewMessage { message, kind, parts, number });
         }
-        self.writer
-            .run(move |connection| {
-                Box::pin(async move {
-                    let mut received = Vec::with_capacity(rows.len());
-                    for row in rows {
-                        received.push(row.insert(connection).await?);
-                    }
-                    Ok(received)
-                })
+        let received = self.writer.run(rows, |connection, rows| {
+            Box::pin(async move {
+                let mut received = Vec::with_capacity(rows.len());
+                for row in rows {
+                    received.push(row.insert(connection).await?);
+                }
+                Ok(received)
             })
-            .await
+        });
+        received.await
     }
 
     /// Notes that an administrator removed messages in the chat: what was not mailed yet is not.
@@ -173,29 +186,21 @@ impl Database {
     /// # Errors
     /// [`Error`].
     pub async fn remove_messages(&self, messages: &[MessageId], now_ms: i64) -> Result<(), Error> {
-        let ids: Vec<String> = messages.iter().map(|id| id.as_str().to_owned()).collect();
-        self.writer
-            .run(move |connection| {
-                Box::pin(async move {
-                    for chunk in ids.chunks(ROWS_MAX) {
-                        let mut update =
-                            QueryBuilder::<Sqlite>::new("UPDATE messages SET removed_ms = ");
-                        update.push_bind(now_ms).push(" WHERE removed_ms IS NULL AND id IN (");
-                        let mut list = update.separated(", ");
-                        for id in chunk {
-                            list.push_bind(id.clone());
-                        }
-                        update.push(")");
-                        update.build().execute(&mut *connection).await?;
-                    }
-                    Ok(())
-                })
+        let removed = self.writer.run((messages.to_vec(), now_ms), |connection, (ids, now_ms)| {
+            Box::pin(async move {
+                for chunk in ids.chunks(ROWS_MAX) {
+                    let mut update = Statement::new("UPDATE messages SET removed_ms = ");
+                    update.bind(*now_ms).push(" WHERE removed_ms IS NULL AND id IN (");
+                    update.list(chunk.iter().map(MessageId::as_str));
+                    update.execute(connection).await?;
+                }
+                Ok(())
             })
-            .await
+        });
+        removed.await
     }
 
-    /// The rooms of what is due in digests now and came before `before_ms`, with their addresses,
-    /// and how many posts back the oldest of it is.
+    /// The rooms of what is due in digests now and came before `before_ms`.
     ///
     /// # Errors
     /// [`Error`].
@@ -204,10 +209,11 @@ impl Database {
         now_ms: i64,
         before_ms: i64,
         limit: u32,
-    ) -> Result<Vec<(RoomId, String, u32)>, Error> {
-        let found: Vec<(String, String, i64)> = sqlx::query_as(
-            "SELECT o.room, r.uri, (SELECT COUNT(*) FROM messages n WHERE n.room = o.room AND n.sent_ms >= o.first_ms) AS back \
-             FROM (SELECT m.room, MIN(m.sent_ms) AS first_ms FROM queues q \
+    ) -> Result<Vec<RoomDue>, Error> {
+        let found: Vec<(String, String, i64, i64, Option<i64>)> = sqlx::query_as(
+            "SELECT o.room, r.uri, (SELECT COUNT(*) FROM messages n WHERE n.room = o.room AND n.sent_ms >= o.first_ms) AS back, \
+             o.due_ms, r.reviewed_ms \
+             FROM (SELECT m.room, MIN(m.sent_ms) AS first_ms, MIN(q.due_ms) AS due_ms FROM queues q \
              JOIN deliveries d ON d.person = q.person AND d.queue = q.queue AND d.state = 'kept' \
              JOIN messages m ON m.id = d.message WHERE q.due_ms <= $1 AND q.queue <> 'instant' AND m.received_ms < $2 \
              GROUP BY m.room) AS o JOIN rooms r ON r.id = o.room LIMIT $3",
@@ -218,11 +224,33 @@ impl Database {
         .fetch_all(&self.readers)
         .await
         .map_err(|error| self.failed(&error))?;
-        let back = |count: i64| u32::try_from(count).unwrap_or(u32::MAX);
-        Ok(found
-            .into_iter()
-            .map(|(room, uri, count)| (RoomId::new(room), uri, back(count)))
-            .collect())
+        let due =
+            |(room, uri, back, due_ms, reviewed_ms): (String, _, i64, _, Option<i64>)| RoomDue {
+                room: RoomId::new(room),
+                uri,
+                back: u32::try_from(back).unwrap_or(u32::MAX),
+                due_ms,
+                reviewed_ms: reviewed_ms.unwrap_or(0),
+            };
+        Ok(found.into_iter().map(due).collect())
+    }
+
+    /// Notes for other hosts that the history of rooms has just been read again.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn note_reviewed(&self, rooms: &[RoomId], now_ms: i64) -> Result<(), Error> {
+        if rooms.is_empty() {
+            return Ok(());
+        }
+        let noted = self.writer.run((rooms.to_vec(), now_ms), |connection, (rooms, now_ms)| {
+            Box::pin(async move {
+                let mut update = Statement::new("UPDATE rooms SET reviewed_ms = ");
+                update.bind(*now_ms).push(" WHERE id IN (").list(rooms.iter().map(RoomId::as_str));
+                update.execute(connection).await.map(|_| ())
+            })
+        });
+        noted.await
     }
 
     /// Compares what waits of a room with the posts that its history held when it was asked at
@@ -239,7 +267,7 @@ impl Database {
         asked_ms: i64,
         now_ms: i64,
     ) -> Result<(usize, usize), Error> {
-        let encode = |error: serde_json::Error| Error::row(&self.path, &error.to_string());
+        let encode = |error: serde_json::Error| Error::row(&self.place, &error.to_string());
         let mut there = HashMap::with_capacity(posts.len());
         for post in &posts {
             let kind = serde_json::to_string(&post.kind).map_err(encode)?;
@@ -249,37 +277,11 @@ impl Database {
         let Some(oldest_ms) = posts.iter().map(|post| post.sent_ms).min() else {
             return Ok((0, 0));
         };
-        let room = room.clone();
-        self.writer
-            .run(move |connection| {
-                Box::pin(async move {
-                    let waits = waiting(connection, &room, oldest_ms, asked_ms).await?;
-                    let (mut removed, mut replaced) = (0, 0);
-                    for (id, post, sent_ms, kind, parts) in waits {
-                        match there.get(&post) {
-                            Some((new_kind, new_parts))
-                                if (new_kind, new_parts) != (&kind, &parts) =>
-                            {
-                                replace(connection, &id, new_kind, new_parts).await?;
-                                replaced += 1;
-                            }
-                            Some(_) => {}
-                            // Of the oldest moment of a page only some posts may stand in it.
-                            None if sent_ms <= oldest_ms => {}
-                            None => {
-                                sqlx::query("UPDATE messages SET removed_ms = $2 WHERE id = $1")
-                                    .bind(&id)
-                                    .bind(now_ms)
-                                    .execute(&mut *connection)
-                                    .await?;
-                                removed += 1;
-                            }
-                        }
-                    }
-                    Ok((removed, replaced))
-                })
-            })
-            .await
+        let history = History { room: room.clone(), there, oldest_ms, asked_ms, now_ms };
+        let compared = self.writer.run(history, |connection, history| {
+            Box::pin(async move { history.compare(connection).await })
+        });
+        compared.await
     }
 
     /// Notes posts that were missed for good, and puts a message in their place that tells so: it
@@ -289,26 +291,25 @@ impl Database {
     /// [`Error`].
     pub async fn note_gap(&self, room: &RoomId, from: u64, to: Option<u64>) -> Result<(), Error> {
         let now_ms = clock::unix_ms();
-        let encode = |error: serde_json::Error| Error::row(&self.path, &error.to_string());
+        let encode = |error: serde_json::Error| Error::row(&self.place, &error.to_string());
         let message = gap(room, from, to, now_ms);
         let kind = serde_json::to_string(&message.kind).map_err(encode)?;
         let row = NewMessage { message, kind, parts: "[]".to_owned(), number: None };
-        let room = room.clone();
         let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        self.writer
-            .run(move |connection| {
-                Box::pin(async move {
-                    sqlx::query("INSERT INTO gaps (room, from_id, to_id, noted_ms) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING")
-                        .bind(room.as_str())
-                        .bind(signed(from))
-                        .bind(to.map(signed))
-                        .bind(now_ms)
-                        .execute(&mut *connection)
-                        .await?;
-                    row.insert(connection).await.map(|_| ())
-                })
+        let data = (row, signed(from), to.map(signed), now_ms);
+        let noted = self.writer.run(data, |connection, (row, from, to, now_ms)| {
+            Box::pin(async move {
+                sqlx::query("INSERT INTO gaps (room, from_id, to_id, noted_ms) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING")
+                    .bind(row.message.room.as_str())
+                    .bind(*from)
+                    .bind(*to)
+                    .bind(*now_ms)
+                    .execute(&mut *connection)
+                    .await?;
+                row.insert(connection).await.map(|_| ())
             })
-            .await
+        });
+        noted.await
     }
 
     /// Puts a room's members in place of those before. What was held back because somebody had no
@@ -322,28 +323,11 @@ impl Database {
         members: &[Member],
         now_ms: i64,
     ) -> Result<(), Error> {
-        let (room, members) = (room.clone(), members.to_vec());
-        self.writer
-            .run(move |connection| {
-                Box::pin(async move {
-                    sqlx::query("DELETE FROM members WHERE room = $1").bind(room.as_str()).execute(&mut *connection).await?;
-                    for chunk in members.chunks(ROWS_MAX) {
-                        insert_members(&room, chunk).build().execute(&mut *connection).await?;
-                    }
-                    for sql in [
-                        "INSERT INTO queues (person, queue, opened_ms, due_ms, messages, bytes) \
-                         SELECT person, 'instant', $2, $2, COUNT(*), 0 FROM deliveries WHERE state = 'held' AND person IN \
-                         (SELECT person FROM members WHERE room = $1 AND mailbox IS NOT NULL) GROUP BY person \
-                         ON CONFLICT (person, queue) DO UPDATE SET due_ms = excluded.due_ms",
-                        "UPDATE deliveries SET state = 'kept', held = NULL, queue = 'instant', changed_ms = $2 WHERE state = 'held' \
-                         AND person IN (SELECT person FROM members WHERE room = $1 AND mailbox IS NOT NULL)",
-                    ] {
-                        sqlx::query(sql).bind(room.as_str()).bind(now_ms).execute(&mut *connection).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .await
+        let data = (room.clone(), members.to_vec(), now_ms);
+        let saved = self.writer.run(data, |connection, (room, members, now_ms)| {
+            Box::pin(async move { save_members(connection, room, members, *now_ms).await })
+        });
+        saved.await
     }
 
     /// Messages of these rooms without a plan, oldest first: one room that has to wait does not
@@ -359,23 +343,65 @@ impl Database {
         if rooms.is_empty() {
             return Ok(Vec::new());
         }
-        let mut select = QueryBuilder::<Sqlite>::new(format!(
+        let mut select = Statement::new(format!(
             "SELECT {} FROM messages m WHERE m.planned_ms IS NULL AND m.room IN (",
             rows::MESSAGE
         ));
-        let mut ids = select.separated(", ");
-        for room in rooms {
-            ids.push_bind(room.as_str().to_owned());
-        }
-        select.push(") ORDER BY m.received_ms, m.sent_ms LIMIT ").push_bind(i64::from(limit));
-        let found =
-            select.build().fetch_all(&self.readers).await.map_err(|error| self.failed(&error))?;
-        found
-            .iter()
-            .map(rows::message)
-            .collect::<Result<_, _>>()
-            .map_err(|error| self.failed(&error))
+        select.list(rooms.iter().map(RoomId::as_str));
+        select.push(" ORDER BY m.received_ms, m.sent_ms LIMIT ").bind(i64::from(limit));
+        let mut reader = self.reader().await?;
+        let found = select.fetch(&mut reader).await.map_err(|error| self.failed(&error))?;
+        let messages: Result<_, _> = found.iter().map(rows::message).collect();
+        messages.map_err(|error| self.failed(&error))
     }
+}
+
+async fn save_room(
+    connection: &mut AnyConnection,
+    room: &Room,
+    uri: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO rooms (id, uri, name, description, topic, kind, privacy) VALUES ($1, $2, $3, $4, $5, $6, $7) \
+         ON CONFLICT (id) DO UPDATE SET uri = excluded.uri, name = excluded.name, description = excluded.description, \
+         topic = excluded.topic, kind = excluded.kind, privacy = excluded.privacy",
+    )
+    .bind(room.id.as_str())
+    .bind(uri)
+    .bind(&room.name)
+    .bind(&room.description)
+    .bind(&room.topic)
+    .bind(room.kind.as_str())
+    .bind(room.privacy.as_str())
+    .execute(connection)
+    .await
+    .map(|_| ())
+}
+
+async fn save_members(
+    connection: &mut AnyConnection,
+    room: &RoomId,
+    members: &[Member],
+    now_ms: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM members WHERE room = $1")
+        .bind(room.as_str())
+        .execute(&mut *connection)
+        .await?;
+    for chunk in members.chunks(ROWS_MAX) {
+        insert_members(room, chunk).execute(connection).await?;
+    }
+    for sql in [
+        "INSERT INTO queues (person, queue, opened_ms, due_ms, messages, bytes) \
+         SELECT person, 'instant', $2, $2, COUNT(*), 0 FROM deliveries WHERE state = 'held' AND person IN \
+         (SELECT person FROM members WHERE room = $1 AND mailbox IS NOT NULL) GROUP BY person \
+         ON CONFLICT (person, queue) DO UPDATE SET due_ms = excluded.due_ms",
+        "UPDATE deliveries SET state = 'kept', held = NULL, queue = 'instant', changed_ms = $2 WHERE state = 'held' \
+         AND person IN (SELECT person FROM members WHERE room = $1 AND mailbox IS NOT NULL)",
+    ] {
+        sqlx::query(sql).bind(room.as_str()).bind(now_ms).execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 /// What is told in place of posts that were missed. Nobody wrote it.
@@ -396,30 +422,63 @@ fn gap(room: &RoomId, from: u64, to: Option<u64>, now_ms: i64) -> Message {
 /// Most messages of one room that are compared with its history at once.
 const COMPARED_MAX: i64 = 5000;
 
-type Waiting = (String, String, i64, String, String);
-
-/// What waits of a room: id, post, time, kind and parts. What we noted ourselves has no author.
-async fn waiting(
-    connection: &mut SqliteConnection,
-    room: &RoomId,
+/// What a room's history held when it was asked, to compare with what waits of the room.
+struct History {
+    room: RoomId,
+    /// Kind and parts by post.
+    there: HashMap<String, (String, String)>,
     oldest_ms: i64,
     asked_ms: i64,
-) -> Result<Vec<Waiting>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT m.id, m.post, m.sent_ms, m.kind, m.parts FROM messages m WHERE m.room = $1 AND m.sent_ms >= $2 \
-         AND m.received_ms < $3 AND m.removed_ms IS NULL AND m.author <> '' AND EXISTS \
-         (SELECT 1 FROM deliveries d WHERE d.message = m.id AND d.state = 'kept') LIMIT $4",
-    )
-    .bind(room.as_str())
-    .bind(oldest_ms)
-    .bind(asked_ms)
-    .bind(COMPARED_MAX)
-    .fetch_all(connection)
-    .await
+    now_ms: i64,
 }
 
+impl History {
+    /// Answers how many were removed and replaced.
+    async fn compare(&self, connection: &mut AnyConnection) -> Result<(usize, usize), sqlx::Error> {
+        let (mut removed, mut replaced) = (0, 0);
+        for (id, post, sent_ms, kind, parts) in self.waiting(connection).await? {
+            match self.there.get(&post) {
+                Some((new_kind, new_parts)) if (new_kind, new_parts) != (&kind, &parts) => {
+                    replace(connection, &id, new_kind, new_parts).await?;
+                    replaced += 1;
+                }
+                Some(_) => {}
+                // Of the oldest moment of a page only some posts may stand in it.
+                None if sent_ms <= self.oldest_ms => {}
+                None => {
+                    sqlx::query("UPDATE messages SET removed_ms = $2 WHERE id = $1")
+                        .bind(&id)
+                        .bind(self.now_ms)
+                        .execute(&mut *connection)
+                        .await?;
+                    removed += 1;
+                }
+            }
+        }
+        Ok((removed, replaced))
+    }
+
+    /// What waits of the room. What we noted ourselves has no author.
+    async fn waiting(&self, connection: &mut AnyConnection) -> Result<Vec<Waiting>, sqlx::Error> {
+        sqlx::query_as(
+            "SELECT m.id, m.post, m.sent_ms, m.kind, m.parts FROM messages m WHERE m.room = $1 AND m.sent_ms >= $2 \
+             AND m.received_ms < $3 AND m.removed_ms IS NULL AND m.author <> '' AND EXISTS \
+             (SELECT 1 FROM deliveries d WHERE d.message = m.id AND d.state = 'kept') LIMIT $4",
+        )
+        .bind(self.room.as_str())
+        .bind(self.oldest_ms)
+        .bind(self.asked_ms)
+        .bind(COMPARED_MAX)
+        .fetch_all(connection)
+        .await
+    }
+}
+
+/// Id, post, time, kind and parts.
+type Waiting = (String, String, i64, String, String);
+
 async fn replace(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     id: &str,
     kind: &str,
     parts: &str,
@@ -442,7 +501,7 @@ struct NewMessage {
 }
 
 impl NewMessage {
-    async fn insert(self, connection: &mut SqliteConnection) -> Result<Received, sqlx::Error> {
+    async fn insert(&self, connection: &mut AnyConnection) -> Result<Received, sqlx::Error> {
         let Self { message, kind, parts, number } = self;
         let added = sqlx::query(
             "INSERT INTO messages (id, room, post, author, author_name, sent_ms, received_ms, kind, parts, late) \
@@ -467,7 +526,7 @@ impl NewMessage {
                  DO UPDATE SET last_id = excluded.last_id WHERE cursors.last_id < excluded.last_id",
             )
             .bind(message.room.as_str())
-            .bind(number)
+            .bind(*number)
             .execute(connection)
             .await?;
         }
@@ -475,19 +534,19 @@ impl NewMessage {
     }
 }
 
-fn insert_members(room: &RoomId, members: &[Member]) -> QueryBuilder<Sqlite> {
-    let mut insert = QueryBuilder::new(
+fn insert_members(room: &RoomId, members: &[Member]) -> Statement {
+    let mut insert = Statement::new(
         "INSERT INTO members (room, person, name, mailbox, role, wish, language, time_zone) ",
     );
-    insert.push_values(members, |mut row, member| {
-        row.push_bind(room.as_str().to_owned())
-            .push_bind(member.person.address.as_str().to_owned())
-            .push_bind(member.person.name.clone())
-            .push_bind(member.mailbox.clone())
-            .push_bind(member.role.as_str())
-            .push_bind(member.wish.as_str())
-            .push_bind(i64::from(member.language.code()))
-            .push_bind(member.time_zone.clone());
+    insert.rows(members, |row, member| {
+        row.bind(room.as_str())
+            .bind(member.person.address.as_str())
+            .bind(&member.person.name)
+            .bind(&member.mailbox)
+            .bind(member.role.as_str())
+            .bind(member.wish.as_str())
+            .bind(i64::from(member.language.code()))
+            .bind(&member.time_zone);
     });
     insert.push(" ON CONFLICT DO NOTHING");
     insert

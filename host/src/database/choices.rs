@@ -8,7 +8,7 @@ use bridge::{
     preference::{Choice, Form},
     schedule::Schedule,
 };
-use sqlx::SqliteConnection;
+use sqlx::AnyConnection;
 
 use super::{Database, Error, plans::insert_mails};
 use crate::preferences::OwnKey;
@@ -57,30 +57,45 @@ impl Database {
         let answer = said.answer.map(|(mail, text)| {
             let text = serde_json::to_string(&text);
             text.map(|text| (mail, text))
-                .map_err(|error| Error::row(&self.path, &error.to_string()))
+                .map_err(|error| Error::row(&self.place, &error.to_string()))
         });
-        let (answer, choices, source) = (answer.transpose()?, said.choices, said.source);
-        self.writer
-            .run(move |connection| {
-                Box::pin(async move {
-                    if !is_first(connection, &source, now_ms).await? {
-                        return Ok(false);
-                    }
-                    for (key, choice) in choices {
-                        keep(connection, &key, &choice, now_ms).await?;
-                    }
-                    if let Some((mail, text)) = answer {
-                        insert_mails(connection, std::slice::from_ref(&mail), now_ms).await?;
-                        sqlx::query("UPDATE mails SET body = $2 WHERE id = $1")
-                            .bind(mail.key.as_str())
-                            .bind(text)
-                            .execute(connection)
-                            .await?;
-                    }
-                    Ok(true)
-                })
+        let data = (answer.transpose()?, said.choices, said.source, now_ms);
+        let kept = self.writer.run(data, |connection, (answer, choices, source, now_ms)| {
+            Box::pin(async move {
+                if !is_first(connection, source, *now_ms).await? {
+                    return Ok(false);
+                }
+                for (key, choice) in choices {
+                    keep(connection, key, choice, *now_ms).await?;
+                }
+                if !choices.is_empty() {
+                    count_choices(connection).await?;
+                }
+                if let Some((mail, text)) = answer {
+                    insert_mails(connection, std::slice::from_ref(mail), *now_ms).await?;
+                    sqlx::query("UPDATE mails SET body = $2 WHERE id = $1")
+                        .bind(mail.key.as_str())
+                        .bind(text)
+                        .execute(connection)
+                        .await?;
+                }
+                Ok(true)
             })
-            .await
+        });
+        kept.await
+    }
+
+    /// Changes with every choice that anybody has kept, on whatever host.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn choices_made(&self) -> Result<String, Error> {
+        let made: Option<String> =
+            sqlx::query_scalar("SELECT value FROM meta WHERE key = 'choices'")
+                .fetch_optional(&self.readers)
+                .await
+                .map_err(|error| self.failed(&error))?;
+        Ok(made.unwrap_or_default())
     }
 
     /// Which of these letters have been answered.
@@ -98,7 +113,7 @@ impl Database {
 }
 
 async fn is_first(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     source: &Source,
     now_ms: i64,
 ) -> Result<bool, sqlx::Error> {
@@ -124,8 +139,18 @@ async fn is_first(
     Ok(done.rows_affected() > 0)
 }
 
+async fn count_choices(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO meta (key, value) VALUES ('choices', '1') ON CONFLICT (key) \
+         DO UPDATE SET value = CAST(CAST(meta.value AS BIGINT) + 1 AS TEXT)",
+    )
+    .execute(connection)
+    .await
+    .map(|_| ())
+}
+
 async fn keep(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     (person, room): &OwnKey,
     choice: &Choice,
     now_ms: i64,

@@ -2,7 +2,7 @@
 //! what somebody has chosen since.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -16,18 +16,22 @@ use bridge::{
     schedule::Schedule,
 };
 use jiff::tz::TimeZone;
-use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{AnyConnection, Row, any::AnyRow};
 
 use super::{
     Database, Error,
     chat::ROWS_MAX,
+    engine::Engine,
     plans::{Enqueued, Queueing, enqueue, insert_mails},
     rows::{self, RoomRow},
+    statement::Statement,
 };
 use crate::preferences::{Preference, Preferences};
 
 /// Messages for people gathered in one transaction; the rest follows in the next.
 const GATHERED_MAX: i64 = 20_000;
+/// Queues gathered in one transaction.
+const QUEUES_MAX: i64 = 2_000;
 /// Messages for people changed by one statement.
 const CHANGED_MAX: usize = 500;
 
@@ -86,35 +90,30 @@ impl Database {
         if due.is_none() {
             return Ok(0);
         }
-        let preferences = Arc::clone(preferences);
-        self.writer
-            .run(move |connection| {
-                Box::pin(async move { gather_due(connection, &preferences, now_ms).await })
-            })
-            .await
+        let data = (Arc::clone(preferences), now_ms);
+        let gathered = self.writer.run(data, |connection, (preferences, now_ms)| {
+            Box::pin(async move { gather_due(connection, preferences, *now_ms).await })
+        });
+        gathered.await
     }
 }
 
 async fn gather_due(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     preferences: &Preferences,
     now_ms: i64,
 ) -> Result<usize, sqlx::Error> {
-    let found = sqlx::query(
-        "SELECT d.message, d.person, d.queue, d.reason, d.named, m.room, m.post, m.sent_ms, m.removed_ms, \
-         LENGTH(m.parts) AS bytes, p.name, p.mailbox, p.language, p.time_zone, p.person AS member \
-         FROM queues q JOIN deliveries d ON d.person = q.person AND d.queue = q.queue AND d.state = 'kept' \
-         JOIN messages m ON m.id = d.message LEFT JOIN members p ON p.person = d.person AND p.room = m.room \
-         WHERE q.due_ms <= $1 ORDER BY d.person, d.queue LIMIT $2",
-    )
-    .bind(now_ms)
-    .bind(GATHERED_MAX)
-    .fetch_all(&mut *connection)
-    .await?;
+    let due = due_queues(connection, now_ms).await?;
+    if due.is_empty() {
+        return Ok(0);
+    }
     let mut queues: BTreeMap<(String, String), Vec<Waited>> = BTreeMap::new();
+    let found = waiting(connection, &due, now_ms).await?;
     for row in &found {
         let key = (row.try_get("person")?, row.try_get("queue")?);
-        queues.entry(key).or_default().push(waited(row)?);
+        if due.contains(&key) {
+            queues.entry(key).or_default().push(waited(row)?);
+        }
     }
     // The bound may have cut the last queue in two: it waits for the next pass.
     if i64::try_from(found.len()).is_ok_and(|rows| rows >= GATHERED_MAX) && queues.len() > 1 {
@@ -123,14 +122,44 @@ async fn gather_due(
     let rooms = rooms(connection, &queues).await?;
     let capped = capped(connection, preferences, &queues).await?;
     let mut outcome = Outcome::default();
-    let handled: Vec<(String, String)> = queues.keys().cloned().collect();
+    let handled: Vec<(String, String)> = due.into_iter().collect();
     for ((person, queue), waited) in queues {
         outcome.take(preferences, &rooms, &capped, (person, queue), waited, now_ms);
     }
     outcome.commit(connection, preferences, &handled, now_ms).await
 }
 
-fn waited(row: &SqliteRow) -> Result<Waited, sqlx::Error> {
+/// Queues that are due; they are ours until the transaction ends.
+async fn due_queues(
+    connection: &mut AnyConnection,
+    now_ms: i64,
+) -> Result<BTreeSet<(String, String)>, sqlx::Error> {
+    let mut select = Statement::new("SELECT person, queue FROM queues WHERE due_ms <= ");
+    select.bind(now_ms).push(" ORDER BY person, queue LIMIT ").bind(QUEUES_MAX);
+    select.push(Engine::of(connection).skip_locked());
+    Ok(select.fetch_as(connection).await?.into_iter().collect())
+}
+
+/// What waits in queues that are due, for the people of these.
+async fn waiting(
+    connection: &mut AnyConnection,
+    due: &BTreeSet<(String, String)>,
+    now_ms: i64,
+) -> Result<Vec<AnyRow>, sqlx::Error> {
+    let mut select = Statement::new(
+        "SELECT d.message, d.person, d.queue, d.reason, d.named, m.room, m.post, m.sent_ms, m.removed_ms, \
+         LENGTH(m.parts) AS bytes, p.name, p.mailbox, p.language, p.time_zone, p.person AS member \
+         FROM queues q JOIN deliveries d ON d.person = q.person AND d.queue = q.queue AND d.state = 'kept' \
+         JOIN messages m ON m.id = d.message LEFT JOIN members p ON p.person = d.person AND p.room = m.room \
+         WHERE q.due_ms <= ",
+    );
+    let people: BTreeSet<&str> = due.iter().map(|(person, _)| person.as_str()).collect();
+    select.bind(now_ms).push(" AND q.person IN (").list(people);
+    select.push(" ORDER BY d.person, d.queue LIMIT ").bind(GATHERED_MAX);
+    select.fetch(connection).await
+}
+
+fn waited(row: &AnyRow) -> Result<Waited, sqlx::Error> {
     let member: Option<String> = row.try_get("member")?;
     let member = match member {
         None => None,
@@ -158,20 +187,16 @@ fn waited(row: &SqliteRow) -> Result<Waited, sqlx::Error> {
 }
 
 async fn rooms(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     queues: &BTreeMap<(String, String), Vec<Waited>>,
 ) -> Result<HashMap<RoomId, Room>, sqlx::Error> {
     let all: HashSet<&RoomId> = queues.values().flatten().map(|waited| &waited.kept.room).collect();
     let all: Vec<_> = all.into_iter().collect();
     let mut rooms = HashMap::with_capacity(all.len());
     for chunk in all.chunks(ROWS_MAX) {
-        let mut select = QueryBuilder::<Sqlite>::new("SELECT * FROM rooms WHERE id IN (");
-        let mut ids = select.separated(", ");
-        for room in chunk {
-            ids.push_bind(room.as_str().to_owned());
-        }
-        select.push(")");
-        let found: Vec<RoomRow> = select.build_query_as().fetch_all(&mut *connection).await?;
+        let ids = chunk.iter().map(|room| room.as_str());
+        let select = Statement::with_list("SELECT * FROM rooms WHERE id IN (", ids);
+        let found: Vec<RoomRow> = select.fetch_as(connection).await?;
         rooms.extend(found.into_iter().map(RoomRow::room).map(|room| (room.id.clone(), room)));
     }
     Ok(rooms)
@@ -179,7 +204,7 @@ async fn rooms(
 
 /// Who has had as many mails as he may, and on which day.
 async fn capped(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     preferences: &Preferences,
     queues: &BTreeMap<(String, String), Vec<Waited>>,
 ) -> Result<HashSet<(String, i64)>, sqlx::Error> {
@@ -189,15 +214,10 @@ async fn capped(
     }
     let people: Vec<&str> = queues.keys().map(|(person, _)| person.as_str()).collect();
     for chunk in people.chunks(ROWS_MAX) {
-        let mut select =
-            QueryBuilder::<Sqlite>::new("SELECT person, day FROM tallies WHERE mails >= ");
-        select.push_bind(i64::from(preferences.mails_a_day())).push(" AND person IN (");
-        let mut names = select.separated(", ");
-        for person in chunk {
-            names.push_bind((*person).to_owned());
-        }
-        select.push(")");
-        let found: Vec<(String, i64)> = select.build_query_as().fetch_all(&mut *connection).await?;
+        let mut select = Statement::new("SELECT person, day FROM tallies WHERE mails >= ");
+        select.bind(i64::from(preferences.mails_a_day())).push(" AND person IN (");
+        select.list(chunk.iter().copied());
+        let found: Vec<(String, i64)> = select.fetch_as(connection).await?;
         capped.extend(found);
     }
     Ok(capped)
@@ -277,7 +297,7 @@ impl Outcome {
 
     async fn commit(
         self,
-        connection: &mut SqliteConnection,
+        connection: &mut AnyConnection,
         preferences: &Preferences,
         handled: &[(String, String)],
         now_ms: i64,
@@ -362,26 +382,25 @@ fn tomorrow(schedule: &Schedule, zone: &TimeZone, now_ms: i64) -> i64 {
 
 /// Messages that a person no longer waits for leave his queues empty: those end.
 async fn forget_empty(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     handled: &[(String, String)],
 ) -> Result<(), sqlx::Error> {
     for chunk in handled.chunks(ROWS_MAX) {
-        let mut delete = QueryBuilder::<Sqlite>::new(
+        let mut delete = Statement::new(
             "DELETE FROM queues WHERE NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.person = queues.person \
-             AND d.queue = queues.queue AND d.state = 'kept') AND person IN (",
+             AND d.queue = queues.queue AND d.state = 'kept') AND (person, queue) IN (",
         );
-        let mut people = delete.separated(", ");
-        for (person, _) in chunk {
-            people.push_bind(person.clone());
-        }
+        delete.rows(chunk, |row, (person, queue)| {
+            row.bind(person).bind(queue);
+        });
         delete.push(")");
-        delete.build().execute(&mut *connection).await?;
+        delete.execute(connection).await?;
     }
     Ok(())
 }
 
 async fn commit_digest(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     gathered: &Gathered,
     now_ms: i64,
 ) -> Result<(), sqlx::Error> {
@@ -405,25 +424,21 @@ async fn commit_digest(
 
 /// Changes columns of what a person is to get of some messages.
 pub(super) async fn change(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     person: &str,
     messages: &[MessageId],
     set: &[(&'static str, Option<&str>)],
     now_ms: i64,
 ) -> Result<(), sqlx::Error> {
     for chunk in messages.chunks(CHANGED_MAX) {
-        let mut update = QueryBuilder::<Sqlite>::new("UPDATE deliveries SET changed_ms = ");
-        update.push_bind(now_ms);
+        let mut update = Statement::new("UPDATE deliveries SET changed_ms = ");
+        update.bind(now_ms);
         for (column, value) in set {
-            update.push(", ").push(*column).push(" = ").push_bind(value.map(str::to_owned));
+            update.push(", ").push(column).push(" = ").bind(*value);
         }
-        update.push(" WHERE person = ").push_bind(person.to_owned()).push(" AND message IN (");
-        let mut ids = update.separated(", ");
-        for message in chunk {
-            ids.push_bind(message.as_str().to_owned());
-        }
-        update.push(")");
-        update.build().execute(&mut *connection).await?;
+        update.push(" WHERE person = ").bind(person).push(" AND message IN (");
+        update.list(chunk.iter().map(MessageId::as_str));
+        update.execute(connection).await?;
     }
     Ok(())
 }

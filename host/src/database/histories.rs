@@ -141,7 +141,7 @@ fn preferences() -> Arc<Preferences> {
 impl World {
     async fn new(seed: u64) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let database = Database::open(directory.path()).await.unwrap();
+        let database = testing::open(directory.path()).await;
         let mut world = Self {
             chance: Chance(seed),
             directory,
@@ -297,7 +297,7 @@ impl World {
     /// All that was not committed is gone; another host begins where the first one stood.
     async fn crash(&mut self) {
         self.database.take();
-        let database = Database::open(self.directory.path()).await.unwrap();
+        let database = testing::open(self.directory.path()).await;
         database.resume_unfinished().await.unwrap();
         self.database = Some(database);
     }

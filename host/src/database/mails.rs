@@ -13,13 +13,15 @@ use bridge::{
     preference::Form,
     room::Room,
 };
-use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
+use sqlx::{AnyConnection, Row};
 
 use super::{
     Counts, Database, DueMail, Error, Item,
     chat::ROWS_MAX,
+    engine::Engine,
     receipts,
     rows::{self, MailRow, RoomRow},
+    statement::Statement,
 };
 use crate::clock;
 
@@ -69,15 +71,20 @@ impl Database {
     /// Takes mails that are due, at most `limit`, and commits that their next request has begun.
     ///
     /// # Errors
-    /// [`Error`]: none is claimed.
+    /// [`Error`]: none is claimed. [`Error::LeaseLost`] if others took this host for dead.
     pub async fn claim_due(&self, now_ms: i64, limit: u32) -> Result<Vec<DueMail>, Error> {
-        let installation = self.identity.clone();
-        let claimed: Vec<Claimed> = self
-            .writer
-            .run(move |connection| {
-                Box::pin(async move { claim(connection, &installation, now_ms, limit).await })
+        let data = (self.host.clone(), self.identity.clone(), now_ms, limit);
+        let claimed = self.writer.run(data, |connection, (host, installation, now_ms, limit)| {
+            Box::pin(async move {
+                if !is_alive(connection, host).await? {
+                    return Ok(None);
+                }
+                claim(connection, host, installation, *now_ms, *limit).await.map(Some)
             })
-            .await?;
+        });
+        let claimed = claimed.await?;
+        let claimed: Vec<Claimed> =
+            claimed.ok_or_else(|| Error::LeaseLost { place: self.place.clone() })?;
         match self.load(claimed.clone()).await {
             Ok(mails) => Ok(mails),
             Err(error) => {
@@ -102,36 +109,49 @@ impl Database {
             let jitter = u64::from_le_bytes(clock::random());
             standing.advance(outcome, jitter, now_ms).ok().map(|standing| (row.key(), standing))
         };
-        self.record(claimed.into_iter().filter_map(back).collect()).await
+        self.record(claimed.into_iter().filter_map(back).collect()).await.map(|_| ())
     }
 
-    /// After a restart: requests that were out have an unknown outcome, and are looked for at once.
-    /// Answers how many there are.
+    /// After a restart, and where it is not known what was recorded: requests that this host or one
+    /// that is no more has sent have an unknown outcome, and are looked for at once. Answers how
+    /// many there are.
     ///
     /// # Errors
     /// [`Error`].
     pub async fn resume_unfinished(&self) -> Result<usize, Error> {
-        let mut resumed = 0;
+        let host = self.host.clone();
+        let orphans = self.take_up_orphans().await?;
         loop {
-            let some = self.writer.run(|connection| Box::pin(resume(connection))).await?;
-            if some == 0 {
-                return Ok(resumed);
+            let some = self.writer.run(host.clone(), |connection, host| {
+                Box::pin(async move { resume(connection, Some(host)).await })
+            });
+            if some.await? == 0 {
+                return Ok(orphans);
             }
-            resumed += some;
         }
     }
 
-    /// Commits where mails stand now.
+    /// Commits where mails stand now, and answers the keys of those for which that holds: a mail
+    /// that was taken up by another host meanwhile is that one's.
     ///
     /// # Errors
     /// [`Error`]: nothing of it is kept.
-    pub async fn record(&self, standings: Vec<(DeliveryKey, Standing)>) -> Result<(), Error> {
+    pub async fn record(
+        &self,
+        standings: Vec<(DeliveryKey, Standing)>,
+    ) -> Result<HashSet<DeliveryKey>, Error> {
         if standings.is_empty() {
-            return Ok(());
+            return Ok(HashSet::new());
         }
-        self.writer
-            .run(move |connection| Box::pin(async move { update(connection, &standings).await }))
-            .await
+        let data = (self.host.clone(), standings);
+        let recorded = self.writer.run(data, |connection, (host, standings)| {
+            Box::pin(async move {
+                let (ours, standings) = ours(connection, host, standings).await?;
+                update(connection, &standings, Some(host)).await?;
+                Ok(ours)
+            })
+        });
+        recorded.await
     }
 
     /// Those of `keys` whose mail has come to its end.
@@ -142,17 +162,14 @@ impl Database {
         if keys.is_empty() {
             return Ok(HashSet::new());
         }
-        let mut select = QueryBuilder::<Sqlite>::new(
+        let select = Statement::with_list(
             "SELECT id FROM mails WHERE ended_ms IS NOT NULL AND id IN (",
+            keys.iter().map(String::as_str),
         );
-        let mut list = select.separated(", ");
-        for key in keys {
-            list.push_bind(key);
-        }
-        select.push(")");
-        let found: Result<Vec<String>, _> =
-            select.build_query_scalar().fetch_all(&self.readers).await;
-        Ok(found.map_err(|error| self.failed(&error))?.into_iter().collect())
+        let mut reader = self.reader().await?;
+        let found: Vec<(String,)> =
+            select.fetch_as(&mut reader).await.map_err(|error| self.failed(&error))?;
+        Ok(found.into_iter().map(|(id,)| id).collect())
     }
 
     /// When the next mail is due that is not due at `now_ms`, and whatever was kept.
@@ -256,17 +273,14 @@ impl Database {
         if claimed.is_empty() {
             return Ok(Vec::new());
         }
-        let mut select = QueryBuilder::<Sqlite>::new(format!(
+        let mut select = Statement::new(format!(
             "SELECT d.mail, d.message, d.reason, d.named, d.form, {} FROM deliveries d JOIN messages m ON m.id = d.message \
              JOIN members p ON p.room = m.room AND p.person = d.person WHERE m.removed_ms IS NULL AND d.mail IN (",
             rows::MESSAGE
         ));
-        let mut keys = select.separated(", ");
-        for (row, _) in &claimed {
-            keys.push_bind(row.id.clone());
-        }
-        select.push(")");
-        let found = select.build().fetch_all(&self.readers).await?;
+        select.list(claimed.iter().map(|(row, _)| row.id.as_str()));
+        let mut reader = self.readers.acquire().await?;
+        let found = select.fetch(&mut reader).await?;
         let mut messages: HashMap<String, Arc<Message>> = HashMap::new();
         let mut by_mail: HashMap<String, Vec<Kept>> = HashMap::new();
         for row in &found {
@@ -291,7 +305,7 @@ impl Database {
         }
         let rooms = self.rooms_of(&messages).await?;
         let mails: Vec<String> = claimed.iter().map(|(row, _)| row.id.clone()).collect();
-        let mut receipts = receipts::of_mails(&self.readers, &mails, &self.identity).await?;
+        let mut receipts = receipts::of_mails(&mut reader, &mails, &self.identity).await?;
         let due = |(row, standing): Claimed| {
             let given = receipts.remove(&row.id);
             due_mail(row, standing, &mut by_mail, &messages, &rooms, given)
@@ -375,20 +389,25 @@ fn form(word: Option<String>) -> Form {
     word.as_deref().and_then(Form::from_word).unwrap_or_default()
 }
 
+/// Whether others believe this host to live. Until the transaction ends nobody puts it out.
+async fn is_alive(connection: &mut AnyConnection, host: &str) -> Result<bool, sqlx::Error> {
+    let mut select = Statement::new("SELECT id FROM hosts WHERE id = ");
+    select.bind(host).push(Engine::of(connection).locked());
+    Ok(!select.fetch(connection).await?.is_empty())
+}
+
 async fn claim(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
+    host: &str,
     installation: &str,
     now_ms: i64,
     limit: u32,
 ) -> Result<Vec<Claimed>, sqlx::Error> {
     // Mails of one text together: the guest composes it once.
-    let due: Vec<MailRow> = sqlx::query_as(
-        "SELECT * FROM mails WHERE due_ms IS NOT NULL AND due_ms <= $1 ORDER BY due_ms, share LIMIT $2",
-    )
-    .bind(now_ms)
-    .bind(i64::from(limit))
-    .fetch_all(&mut *connection)
-    .await?;
+    let mut select = Statement::new("SELECT * FROM mails WHERE due_ms IS NOT NULL AND due_ms <= ");
+    select.bind(now_ms).push(" ORDER BY due_ms, share LIMIT ").bind(i64::from(limit));
+    select.push(Engine::of(connection).skip_locked());
+    let due: Vec<MailRow> = select.fetch_as(connection).await?;
     let mut claimed = Vec::with_capacity(due.len());
     let mut standings = Vec::with_capacity(due.len());
     for row in due {
@@ -409,53 +428,84 @@ async fn claim(
         }
     }
     claimed.retain(|(row, _)| !nothing.contains(&row.id));
-    update(connection, &standings).await?;
+    update(connection, &standings, Some(host)).await?;
     Ok(claimed)
 }
 
-async fn resume(connection: &mut SqliteConnection) -> Result<usize, sqlx::Error> {
-    let asked: Vec<MailRow> = sqlx::query_as(
-        "SELECT * FROM mails WHERE due_ms IS NULL AND ended_ms IS NULL ORDER BY asked_ms LIMIT $1",
-    )
-    .bind(RESUMED_MAX)
-    .fetch_all(&mut *connection)
-    .await?;
+/// Those of `standings` whose mail is still this host's, locked so that none is taken up meanwhile.
+async fn ours(
+    connection: &mut AnyConnection,
+    host: &str,
+    standings: &[(DeliveryKey, Standing)],
+) -> Result<(HashSet<DeliveryKey>, Vec<(DeliveryKey, Standing)>), sqlx::Error> {
+    let mut keys = HashSet::with_capacity(standings.len());
+    for chunk in standings.chunks(ROWS_MAX) {
+        let mut select = Statement::new("SELECT id FROM mails WHERE host = ");
+        select.bind(host).push(" AND id IN (").list(chunk.iter().map(|(key, _)| key.as_str()));
+        // Always in one order: two hosts never wait for each other.
+        select.push(" ORDER BY id").push(Engine::of(connection).locked());
+        let found: Vec<(String,)> = select.fetch_as(connection).await?;
+        keys.extend(found.into_iter().map(|(id,)| DeliveryKey::from_text(id)));
+    }
+    let ours = standings.iter().filter(|(key, _)| keys.contains(key)).cloned().collect();
+    Ok((keys, ours))
+}
+
+/// Has mails looked for that a host has asked for, or with `None` those of hosts that are no more.
+/// Answers how many of at most [`RESUMED_MAX`].
+pub(super) async fn resume(
+    connection: &mut AnyConnection,
+    host: Option<&str>,
+) -> Result<usize, sqlx::Error> {
+    let mut select =
+        Statement::new("SELECT * FROM mails WHERE due_ms IS NULL AND ended_ms IS NULL AND ");
+    match host {
+        Some(host) => select.push("host = ").bind(host),
+        None => select
+            .push("(host IS NULL OR NOT EXISTS (SELECT 1 FROM hosts h WHERE h.id = mails.host))"),
+    };
+    select.push(" ORDER BY asked_ms LIMIT ").bind(RESUMED_MAX);
+    select.push(Engine::of(connection).skip_locked());
+    let asked: Vec<MailRow> = select.fetch_as(connection).await?;
     let mut standings = Vec::with_capacity(asked.len());
     for row in &asked {
         standings.push((row.key(), row.standing()?.resume(LOOK_FIRST_MS)));
     }
-    update(connection, &standings).await?;
+    update(connection, &standings, None).await?;
     Ok(asked.len())
 }
 
-/// One statement for many mails: both engines name the columns of `VALUES` column1 and so on.
+/// One statement for many mails: both engines name the columns of `VALUES` column1 and so on. `host`
+/// is who asks for them now.
 pub(super) async fn update(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     standings: &[(DeliveryKey, Standing)],
+    host: Option<&str>,
 ) -> Result<(), sqlx::Error> {
     for chunk in standings.chunks(ROWS_MAX) {
-        let mut sql = QueryBuilder::<Sqlite>::new(
-            "UPDATE mails SET state = v.column2, draft_id = v.column3, draft_version = v.column4, attempts = v.column5, \
+        let mut sql = Statement::new("UPDATE mails SET host = ");
+        sql.bind(host).push(
+            ", state = v.column2, draft_id = v.column3, draft_version = v.column4, attempts = v.column5, \
              tries = v.column6, looks = v.column7, due_ms = v.column8, asked_ms = v.column9, ended_ms = v.column10, \
              error = v.column11, sent_as = v.column12 FROM (",
         );
-        sql.push_values(chunk, |mut row, (key, standing)| {
+        sql.rows(chunk, |row, (key, standing)| {
             let draft = standing.state.draft();
-            row.push_bind(key.as_str().to_owned())
-                .push_bind(standing.state.as_str())
-                .push_bind(draft.map(|draft| draft.id.clone()))
-                .push_bind(draft.map(|draft| draft.version.clone()))
-                .push_bind(i64::from(standing.attempts))
-                .push_bind(i64::from(standing.tries))
-                .push_bind(standing.looks.map(i64::from))
-                .push_bind(standing.due_ms)
-                .push_bind(standing.asked_ms)
-                .push_bind(standing.ended_ms)
-                .push_bind(standing.error.clone())
-                .push_bind(standing.sent_as.clone());
+            row.bind(key.as_str())
+                .bind(standing.state.as_str())
+                .bind(draft.map(|draft| draft.id.as_str()))
+                .bind(draft.map(|draft| draft.version.as_str()))
+                .bind(i64::from(standing.attempts))
+                .bind(i64::from(standing.tries))
+                .bind(standing.looks.map(i64::from))
+                .bind(standing.due_ms)
+                .bind(standing.asked_ms)
+                .bind(standing.ended_ms)
+                .bind(&standing.error)
+                .bind(&standing.sent_as);
         });
         sql.push(") AS v WHERE mails.id = v.column1");
-        sql.build().execute(&mut *connection).await?;
+        sql.execute(connection).await?;
     }
     Ok(())
 }

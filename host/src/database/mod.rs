@@ -1,23 +1,26 @@
-//! Where the stages meet: SQLite, with every commit on disk before anybody is told of it.
+//! Where the stages meet: SQLite or PostgreSQL, with every commit on disk before anybody is told of
+//! it.
 //!
-//! All writes go through one writer, which puts what waits into one transaction and answers all
-//! after its commit (`synchronous=FULL`). Reads have connections of their own. The SQL is one text
-//! for SQLite and PostgreSQL.
+//! All writes of a host go through one writer, which puts what waits into one transaction and answers
+//! all after its commit. Reads have connections of their own. The SQL is one text for both engines.
 
 mod chat;
 mod choices;
 mod digests;
+mod engine;
 mod error;
+mod hosts;
 mod mails;
 mod outbox;
 mod plans;
 mod receipts;
 mod rows;
+mod statement;
 mod writer;
 
 use std::{
     fs::{File, TryLockError},
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -32,43 +35,47 @@ use bridge::{
     receipt::Receipt,
     room::Room,
 };
-use sqlx::{
-    ConnectOptions, SqlitePool,
-    migrate::Migrator,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
-};
+use sqlx::{AnyConnection, AnyPool, Connection as _, any::AnyConnectOptions, migrate::Migrator};
 use tokio::sync::watch;
 
-use self::writer::Writer;
 pub use self::{
+    chat::RoomDue,
     choices::{Said, Source, answer_key},
+    engine::{Place, Server, file_in},
     error::Error,
+    hosts::{Held, HostRow, SERVICE},
     mails::Why,
     outbox::Unsent,
     plans::Queueing,
 };
+use self::{engine::Engine, writer::Writer};
 
-/// Connections for reading.
-const READERS: u32 = 4;
-/// How long a statement waits for a lock that another process holds.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often, and how far apart, a lock that is held is tried: five seconds in all.
 const LOCK_TRIES: u32 = 100;
 const LOCK_WAIT: Duration = Duration::from_millis(50);
-/// The file's name.
-const FILE: &str = "chat-digest.sqlite";
+/// How often, and how far apart, the tables are brought up to date where another host does the same.
+const TABLES_TRIES: u32 = 20;
+const TABLES_WAIT: Duration = Duration::from_millis(250);
 /// The file that says that a host has the database open.
 const LOCK: &str = "chat-digest.lock";
 
-static MIGRATIONS: Migrator = sqlx::migrate!("src/database/migrations");
+static MIGRATIONS: Migrator = {
+    let mut migrations = sqlx::migrate!("src/database/migrations");
+    // An advisory lock is not what every engine knows that speaks PostgreSQL's protocol.
+    migrations.locking = false;
+    migrations
+};
 
 /// The database. Cheap to clone.
 #[derive(Clone)]
 pub struct Database {
-    readers: SqlitePool,
+    readers: AnyPool,
     writer: Writer,
     identity: Arc<str>,
-    path: Arc<Path>,
+    place: Place,
+    /// Names this host among those that share the database, until it ends.
+    host: Arc<str>,
+    slot: u32,
     /// Held as long as the database is open.
     lock: Arc<Mutex<Option<File>>>,
 }
@@ -148,87 +155,73 @@ pub struct Counts {
 }
 
 impl Database {
-    /// Opens the database in `directory`, making both if they are missing, and brings its tables
-    /// up to date.
+    /// Opens the database, making it if it is missing, brings its tables up to date, and signs this
+    /// host in to it.
     ///
     /// # Errors
-    /// [`Error`], with the file and what to do.
-    pub async fn open(directory: &Path) -> Result<Self, Error> {
-        let path = directory.join(FILE);
-        make_directory(directory).map_err(|error| Error::file(&path, &error))?;
-        let lock = lock(directory).await?;
-        let options = SqliteConnectOptions::new()
-            .filename(&path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY_TIMEOUT)
-            .disable_statement_logging();
-        let failed = |error: sqlx::Error| Error::new(&path, &error);
-        let mut connection = options.connect().await.map_err(failed)?;
-        MIGRATIONS
-            .run(&mut connection)
-            .await
-            .map_err(|error| Error::Tables { path: path.clone(), what: error.to_string() })?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .test_before_acquire(false)
-            .connect_with(options.clone())
-            .await
-            .map_err(failed)?;
+    /// [`Error`], with the place and what to do.
+    pub async fn open(place: impl Into<Place>) -> Result<Self, Error> {
+        let place = place.into();
+        let lock = match &place {
+            Place::Server(_) => None,
+            Place::Directory(directory) => {
+                make_directory(directory).map_err(|error| Error::file(&place, &error))?;
+                Some(lock(&place, directory).await?)
+            }
+        };
+        let (mut connection, options) = connect(&place, true).await?;
+        migrate(&mut connection, &place).await?;
+        let failed = |error: sqlx::Error| Error::new(&place, &error);
         let identity = identity(&mut connection).await.map_err(failed)?;
-        let path: Arc<Path> = path.into();
-        let writer = Writer::start(connection, options, Arc::clone(&path));
-        Ok(Self {
-            readers,
-            writer,
-            identity: identity.into(),
-            path,
-            lock: Arc::new(Mutex::new(Some(lock))),
-        })
+        let readers = place.engine().readers(options.clone(), false).await.map_err(failed)?;
+        let writer = Writer::start(connection, options, place.clone());
+        let host: Arc<str> = random_name().into();
+        let alone = lock.is_some();
+        let lock = Arc::new(Mutex::new(lock));
+        let identity = identity.into();
+        let slot = 0;
+        let mut database = Self { readers, writer, identity, place, host, slot, lock };
+        database.slot = database.enter(alone).await?;
+        Ok(database)
     }
 
     /// Opens the database of a host that may be running, to read only: every write is refused.
     ///
     /// # Errors
-    /// [`Error`], with the file and what to do.
-    pub async fn look(directory: &Path) -> Result<Self, Error> {
-        let path: Arc<Path> = directory.join(FILE).into();
-        let failed = |error: sqlx::Error| Error::new(&path, &error);
-        let options = SqliteConnectOptions::new()
-            .filename(&path)
-            .busy_timeout(BUSY_TIMEOUT)
-            .pragma("query_only", "1")
-            .disable_statement_logging();
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .connect_with(options)
-            .await
-            .map_err(failed)?;
+    /// [`Error`], with the place and what to do.
+    pub async fn look(place: impl Into<Place>) -> Result<Self, Error> {
+        let place = place.into();
+        let failed = |error: sqlx::Error| Error::new(&place, &error);
+        let options = place.options(false)?;
+        let readers = place.engine().readers(options, true).await.map_err(failed)?;
         let identity: String = sqlx::query_scalar("SELECT value FROM meta WHERE key = 'identity'")
             .fetch_one(&readers)
             .await
             .map_err(failed)?;
-        let writer = Writer::closed(Arc::clone(&path));
-        Ok(Self { readers, writer, identity: identity.into(), path, lock: Arc::default() })
+        let writer = Writer::closed(place.clone());
+        let (identity, host) = (identity.into(), random_name().into());
+        Ok(Self { readers, writer, identity, place, host, slot: 0, lock: Arc::default() })
     }
 
     /// Opens the database of a host that may be running, to change single things beside it. The
     /// tables must be those of this version.
     ///
     /// # Errors
-    /// [`Error`], with the file and what to do.
-    pub async fn beside(directory: &Path) -> Result<Self, Error> {
-        let looked = Self::look(directory).await?;
-        let failed = |error: sqlx::Error| Error::new(&looked.path, &error);
-        let options = SqliteConnectOptions::new()
-            .filename(&looked.path)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY_TIMEOUT)
-            .disable_statement_logging();
-        let connection = options.connect().await.map_err(failed)?;
-        let writer = Writer::start(connection, options, Arc::clone(&looked.path));
+    /// [`Error`], with the place and what to do.
+    pub async fn beside(place: impl Into<Place>) -> Result<Self, Error> {
+        let looked = Self::look(place).await?;
+        let (connection, options) = connect(&looked.place, false).await?;
+        let writer = Writer::start(connection, options, looked.place.clone());
         Ok(Self { writer, ..looked })
+    }
+
+    /// Connects, and changes nothing.
+    ///
+    /// # Errors
+    /// [`Error`], with the place and what to do.
+    pub async fn reach(place: Place) -> Result<(), Error> {
+        let (connection, _) = connect(&place, false).await?;
+        connection.close().await.map_err(|error| Error::new(&place, &error))
     }
 
     /// Names this database: 32 hexadecimal digits made when it was.
@@ -243,16 +236,28 @@ impl Database {
         self.writer.commits()
     }
 
-    /// Waits until what was asked is on disk, and closes.
+    /// Waits until what was asked is on disk, gives up what this host does alone, and closes.
     pub async fn close(&self) {
+        let _ = self.leave().await;
         self.writer.close().await;
         self.readers.close().await;
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     fn failed(&self, error: &sqlx::Error) -> Error {
-        Error::new(&self.path, error)
+        Error::new(&self.place, error)
     }
+
+    /// A connection for reading.
+    async fn reader(&self) -> Result<sqlx::pool::PoolConnection<sqlx::Any>, Error> {
+        self.readers.acquire().await.map_err(|error| self.failed(&error))
+    }
+}
+
+async fn connect(place: &Place, create: bool) -> Result<(AnyConnection, AnyConnectOptions), Error> {
+    let options = place.options(create)?;
+    let connection = place.engine().connect(&options).await;
+    Ok((connection.map_err(|error| Error::new(place, &error))?, options))
 }
 
 /// For the service alone: chat texts stand in there.
@@ -264,39 +269,55 @@ fn make_directory(directory: &Path) -> std::io::Result<()> {
     builder.create(directory)
 }
 
-/// One host for one database: a second one would take the first one's open requests for lost. One
+/// One host for one directory: a second one would take the first one's open requests for lost. One
 /// that is just stopping is waited for.
-async fn lock(directory: &Path) -> Result<File, Error> {
+async fn lock(place: &Place, directory: &Path) -> Result<File, Error> {
     let path = directory.join(LOCK);
     let file = File::options().create(true).append(true).open(&path);
-    let file = file.map_err(|error| Error::file(&path, &error))?;
+    let file = file.map_err(|error| Error::file(place, &error))?;
     for _ in 0..LOCK_TRIES {
         match file.try_lock() {
             Ok(()) => return Ok(file),
             Err(TryLockError::WouldBlock) => tokio::time::sleep(LOCK_WAIT).await,
-            Err(TryLockError::Error(error)) => return Err(Error::file(&path, &error)),
+            Err(TryLockError::Error(error)) => return Err(Error::file(place, &error)),
         }
     }
-    Err(Error::InUse { path })
+    Err(Error::InUse { lock: path.display().to_string() })
 }
 
-async fn identity(connection: &mut sqlx::SqliteConnection) -> Result<String, sqlx::Error> {
-    let fresh: String =
-        crate::clock::random::<16>().iter().map(|byte| format!("{byte:02x}")).collect();
+/// Hosts that start together all make the tables; all but one of them fail, and find them made.
+async fn migrate(connection: &mut AnyConnection, place: &Place) -> Result<(), Error> {
+    let mut tried = 1;
+    loop {
+        let Err(error) = MIGRATIONS.run(&mut *connection).await else { return Ok(()) };
+        if place.engine() == Engine::Sqlite || tried >= TABLES_TRIES || is_lasting(&error) {
+            return Err(Error::Tables { place: place.clone(), what: error.to_string() });
+        }
+        tried += 1;
+        tokio::time::sleep(TABLES_WAIT).await;
+    }
+}
+
+fn is_lasting(error: &sqlx::migrate::MigrateError) -> bool {
+    use sqlx::migrate::MigrateError::{VersionMismatch, VersionMissing, VersionTooNew};
+    matches!(error, VersionMismatch(_) | VersionMissing(_) | VersionTooNew(..))
+}
+
+fn random_name() -> String {
+    crate::clock::random::<16>().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+async fn identity(connection: &mut AnyConnection) -> Result<String, sqlx::Error> {
     sqlx::query("INSERT INTO meta (key, value) VALUES ('identity', $1) ON CONFLICT DO NOTHING")
-        .bind(fresh)
+        .bind(random_name())
         .execute(&mut *connection)
         .await?;
     sqlx::query_scalar("SELECT value FROM meta WHERE key = 'identity'").fetch_one(connection).await
 }
 
-/// The database's file in a directory.
-#[must_use]
-pub fn file_in(directory: &Path) -> PathBuf {
-    directory.join(FILE)
-}
-
 #[cfg(test)]
 mod histories;
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;

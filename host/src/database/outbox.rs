@@ -6,13 +6,10 @@ use bridge::{
     outbox::{Standing, State},
 };
 use jiff::tz::TimeZone;
-use sqlx::SqliteConnection;
+use sqlx::AnyConnection;
 
 use super::{
-    Database, Error,
-    mails::update,
-    receipts,
-    rows::{self, MailRow},
+    Database, Error, engine::Engine, mails::update, receipts, rows::MailRow, statement::Statement,
 };
 
 /// Messages let go in one transaction.
@@ -90,10 +87,10 @@ impl Database {
         key: &DeliveryKey,
         now_ms: i64,
     ) -> Result<Option<DeliveryKey>, Error> {
-        let key = key.clone();
-        self.writer
-            .run(move |connection| Box::pin(async move { retry(connection, &key, now_ms).await }))
-            .await
+        let sent = self.writer.run((key.clone(), now_ms), |connection, (key, now_ms)| {
+            Box::pin(async move { retry(connection, key, *now_ms).await })
+        });
+        sent.await
     }
 
     /// Discards a mail that was given up; `false` if there is no such mail or it has not been.
@@ -101,20 +98,16 @@ impl Database {
     /// # Errors
     /// [`Error`].
     pub async fn discard(&self, key: &DeliveryKey, now_ms: i64) -> Result<bool, Error> {
-        let key = key.clone();
-        self.writer
-            .run(move |connection| {
-                Box::pin(async move {
-                    let Some(standing) = given_up(connection, &key).await? else {
-                        return Ok(false);
-                    };
-                    let standing = standing.withdraw("discarded by an administrator", now_ms);
-                    update(connection, &[(key.clone(), standing)]).await?;
-                    receipts::withdraw(connection, key.as_str()).await?;
-                    Ok(true)
-                })
+        let discarded = self.writer.run((key.clone(), now_ms), |connection, (key, now_ms)| {
+            Box::pin(async move {
+                let Some(standing) = given_up(connection, key).await? else { return Ok(false) };
+                let standing = standing.withdraw("discarded by an administrator", *now_ms);
+                update(connection, &[(key.clone(), standing)], None).await?;
+                receipts::withdraw(connection, key.as_str()).await?;
+                Ok(true)
             })
-            .await
+        });
+        discarded.await
     }
 
     /// Lets go what has come to its end before `before_ms`: messages, what became of them, mails. Of
@@ -125,10 +118,10 @@ impl Database {
     pub async fn let_go(&self, before_ms: i64) -> Result<u64, Error> {
         let mut gone = 0;
         loop {
-            let some = self
-                .writer
-                .run(move |connection| Box::pin(async move { let_go(connection, before_ms).await }))
-                .await?;
+            let some = self.writer.run(before_ms, |connection, before_ms| {
+                Box::pin(async move { let_go(connection, *before_ms).await })
+            });
+            let some = some.await?;
             gone += some;
             if some == 0 {
                 return Ok(gone);
@@ -143,31 +136,29 @@ impl Database {
     pub async fn forget_tallies(&self, now_ms: i64) -> Result<(), Error> {
         const TWO_DAYS_MS: i64 = 2 * 24 * 3_600_000;
         let before = day(&TimeZone::UTC, now_ms - TWO_DAYS_MS);
-        self.writer
-            .run(move |connection| {
-                Box::pin(async move {
-                    let delete = sqlx::query("DELETE FROM tallies WHERE day < $1").bind(before);
-                    delete.execute(connection).await.map(|_| ())
-                })
+        let forgotten = self.writer.run(before, |connection, before| {
+            Box::pin(async move {
+                let delete = sqlx::query("DELETE FROM tallies WHERE day < $1").bind(*before);
+                delete.execute(connection).await.map(|_| ())
             })
-            .await
+        });
+        forgotten.await
     }
 }
 
 async fn given_up(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     key: &DeliveryKey,
 ) -> Result<Option<Standing>, sqlx::Error> {
-    let row: Option<MailRow> = sqlx::query_as("SELECT * FROM mails WHERE id = $1")
-        .bind(key.as_str())
-        .fetch_optional(connection)
-        .await?;
-    let standing = row.map(|row| row.standing()).transpose()?;
+    let mut select = Statement::new("SELECT * FROM mails WHERE id = ");
+    select.bind(key.as_str()).push(Engine::of(connection).locked());
+    let rows: Vec<MailRow> = select.fetch_as(connection).await?;
+    let standing = rows.first().map(MailRow::standing).transpose()?;
     Ok(standing.filter(|standing| matches!(standing.state, State::Failed | State::Unconfirmed)))
 }
 
 async fn retry(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     key: &DeliveryKey,
     now_ms: i64,
 ) -> Result<Option<DeliveryKey>, sqlx::Error> {
@@ -187,11 +178,11 @@ async fn retry(
         .bind(now_ms)
         .execute(&mut *connection)
         .await?;
-    update(connection, &[(fresh.clone(), Standing::planned(now_ms, now_ms))]).await?;
+    update(connection, &[(fresh.clone(), Standing::planned(now_ms, now_ms))], None).await?;
     Ok(Some(fresh))
 }
 
-async fn let_go(connection: &mut SqliteConnection, before_ms: i64) -> Result<u64, sqlx::Error> {
+async fn let_go(connection: &mut AnyConnection, before_ms: i64) -> Result<u64, sqlx::Error> {
     sqlx::query(
         "UPDATE deliveries SET state = 'skipped', note = 'held for too long: ' || held, held = NULL \
          WHERE state = 'held' AND changed_ms < $1",
@@ -211,7 +202,8 @@ async fn let_go(connection: &mut SqliteConnection, before_ms: i64) -> Result<u64
     for table in ["DELETE FROM deliveries WHERE message IN (", "DELETE FROM messages WHERE id IN ("]
     {
         if !old.is_empty() {
-            rows::with_list(table, &old).build().execute(&mut *connection).await?;
+            let old = old.iter().map(String::as_str);
+            Statement::with_list(table, old).execute(connection).await?;
         }
     }
     for sql in [

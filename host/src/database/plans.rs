@@ -6,9 +6,9 @@ use bridge::{
     delivery::{Delivery, Fate, NewMail, Settled},
     message::MessageId,
 };
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::AnyConnection;
 
-use super::{Database, Error, chat::ROWS_MAX};
+use super::{Database, Error, chat::ROWS_MAX, statement::Statement};
 
 /// How what waits is counted, and when it waits no longer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,27 +42,11 @@ impl Database {
         queueing: Queueing,
     ) -> Result<bool, Error> {
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-        self.writer
-            .run(move |connection| {
-                Box::pin(async move {
-                    let planned = sqlx::query("UPDATE messages SET planned_ms = $2, fallback = $3 WHERE id = $1 AND planned_ms IS NULL")
-                        .bind(settled.message.as_str())
-                        .bind(settled.settled_ms)
-                        .bind(&settled.fallback)
-                        .execute(&mut *connection)
-                        .await?;
-                    if planned.rows_affected() == 0 {
-                        return Ok(false);
-                    }
-                    for chunk in settled.deliveries.chunks(ROWS_MAX) {
-                        insert_deliveries(&settled.message, chunk, settled.settled_ms).build().execute(&mut *connection).await?;
-                    }
-                    enqueue(connection, waiting(&settled, bytes), queueing, settled.settled_ms).await?;
-                    insert_mails(connection, &settled.mails, settled.settled_ms).await?;
-                    Ok(true)
-                })
-            })
-            .await
+        let data = (settled, bytes, queueing);
+        let committed = self.writer.run(data, |connection, (settled, bytes, queueing)| {
+            Box::pin(async move { commit_plan(connection, settled, *bytes, *queueing).await })
+        });
+        committed.await
     }
 
     /// The people who have had as many mails as they may, and the day on which they had.
@@ -77,6 +61,31 @@ impl Database {
             .await
             .map_err(|error| self.failed(&error))
     }
+}
+
+async fn commit_plan(
+    connection: &mut AnyConnection,
+    settled: &Settled,
+    bytes: i64,
+    queueing: Queueing,
+) -> Result<bool, sqlx::Error> {
+    let planned = sqlx::query(
+        "UPDATE messages SET planned_ms = $2, fallback = $3 WHERE id = $1 AND planned_ms IS NULL",
+    )
+    .bind(settled.message.as_str())
+    .bind(settled.settled_ms)
+    .bind(&settled.fallback)
+    .execute(&mut *connection)
+    .await?;
+    if planned.rows_affected() == 0 {
+        return Ok(false);
+    }
+    for chunk in settled.deliveries.chunks(ROWS_MAX) {
+        insert_deliveries(&settled.message, chunk, settled.settled_ms).execute(connection).await?;
+    }
+    enqueue(connection, waiting(settled, bytes), queueing, settled.settled_ms).await?;
+    insert_mails(connection, &settled.mails, settled.settled_ms).await?;
+    Ok(true)
 }
 
 fn waiting(settled: &Settled, bytes: i64) -> Vec<Enqueued> {
@@ -96,7 +105,7 @@ fn waiting(settled: &Settled, bytes: i64) -> Vec<Enqueued> {
 /// Counts what has come to wait. What is mailed at once lets the whole queue wait for more, up to
 /// the ceiling; a digest keeps its time, unless it has become too large to wait for it.
 pub(super) async fn enqueue(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     waiting: Vec<Enqueued>,
     queueing: Queueing,
     now_ms: i64,
@@ -112,74 +121,65 @@ pub(super) async fn enqueue(
     }
     let rows: Vec<_> = rows.into_iter().collect();
     for chunk in rows.chunks(ROWS_MAX) {
-        let mut insert = QueryBuilder::<Sqlite>::new(
+        let mut insert = Statement::new(
             "INSERT INTO queues (person, queue, opened_ms, due_ms, messages, bytes) ",
         );
-        insert.push_values(chunk, |mut row, ((person, queue), (due_ms, messages, bytes))| {
+        insert.rows(chunk, |row, ((person, queue), (due_ms, messages, bytes))| {
             let full = (messages_max > 0 && *messages >= messages_max)
                 || (bytes_max > 0 && *bytes >= bytes_max);
             let due_ms = if full && queue != "instant" { now_ms } else { *due_ms };
-            row.push_bind(person.clone())
-                .push_bind(queue.clone())
-                .push_bind(now_ms)
-                .push_bind(due_ms)
-                .push_bind(*messages)
-                .push_bind(*bytes);
+            row.bind(person).bind(queue).bind(now_ms).bind(due_ms).bind(*messages).bind(*bytes);
         });
         insert
             .push(
                 " ON CONFLICT (person, queue) DO UPDATE SET messages = queues.messages + excluded.messages, \
                  bytes = queues.bytes + excluded.bytes, due_ms = CASE WHEN queues.due_ms <= ",
             )
-            .push_bind(now_ms)
+            .bind(now_ms)
             .push(" THEN queues.due_ms WHEN queues.queue = 'instant' THEN CASE WHEN excluded.due_ms < queues.opened_ms + ")
-            .push_bind(ceiling_ms)
+            .bind(ceiling_ms)
             .push(" THEN excluded.due_ms ELSE queues.opened_ms + ")
-            .push_bind(ceiling_ms)
+            .bind(ceiling_ms)
             .push(" END WHEN ")
-            .push_bind(messages_max)
+            .bind(messages_max)
             .push(" > 0 AND queues.messages + excluded.messages >= ")
-            .push_bind(messages_max)
+            .bind(messages_max)
             .push(" THEN ")
-            .push_bind(now_ms)
+            .bind(now_ms)
             .push(" WHEN ")
-            .push_bind(bytes_max)
+            .bind(bytes_max)
             .push(" > 0 AND queues.bytes + excluded.bytes >= ")
-            .push_bind(bytes_max)
+            .bind(bytes_max)
             .push(" THEN ")
-            .push_bind(now_ms)
+            .bind(now_ms)
             .push(" WHEN excluded.due_ms < queues.due_ms THEN excluded.due_ms ELSE queues.due_ms END");
-        insert.build().execute(&mut *connection).await?;
+        insert.execute(connection).await?;
     }
     Ok(())
 }
 
-fn insert_deliveries(
-    message: &MessageId,
-    deliveries: &[Delivery],
-    now_ms: i64,
-) -> QueryBuilder<Sqlite> {
-    let mut insert = QueryBuilder::new(
+fn insert_deliveries(message: &MessageId, deliveries: &[Delivery], now_ms: i64) -> Statement {
+    let mut insert = Statement::new(
         "INSERT INTO deliveries (message, person, action, reason, named, state, held, queue, mail, note, changed_ms) ",
     );
-    insert.push_values(deliveries, |mut row, delivery| {
+    insert.rows(deliveries, |row, delivery| {
         let (state, held, queue, mail) = match &delivery.fate {
-            Fate::Mailed(key) => ("mailed", None, None, Some(key.as_str().to_owned())),
-            Fate::Kept { queue, .. } => ("kept", None, Some(queue.as_str().to_owned()), None),
+            Fate::Mailed(key) => ("mailed", None, None, Some(key.as_str())),
+            Fate::Kept { queue, .. } => ("kept", None, Some(queue.as_str()), None),
             Fate::Skipped => ("skipped", None, None, None),
-            Fate::Held { why } => ("held", Some(why.clone()), None, None),
+            Fate::Held { why } => ("held", Some(why.as_str()), None, None),
         };
-        row.push_bind(message.as_str().to_owned())
-            .push_bind(delivery.person.as_str().to_owned())
-            .push_bind(delivery.action.as_str())
-            .push_bind(delivery.reason.clone())
-            .push_bind(i64::from(delivery.named))
-            .push_bind(state)
-            .push_bind(held)
-            .push_bind(queue)
-            .push_bind(mail)
-            .push_bind(delivery.note.clone())
-            .push_bind(now_ms);
+        row.bind(message.as_str())
+            .bind(delivery.person.as_str())
+            .bind(delivery.action.as_str())
+            .bind(&delivery.reason)
+            .bind(i64::from(delivery.named))
+            .bind(state)
+            .bind(held)
+            .bind(queue)
+            .bind(mail)
+            .bind(&delivery.note)
+            .bind(now_ms);
     });
     insert.push(" ON CONFLICT DO NOTHING");
     insert
@@ -187,51 +187,51 @@ fn insert_deliveries(
 
 /// Puts mails into the outbox, and counts them for their day.
 pub(super) async fn insert_mails(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     mails: &[NewMail],
     now_ms: i64,
 ) -> Result<(), sqlx::Error> {
     for chunk in mails.chunks(ROWS_MAX) {
-        let mut insert = QueryBuilder::<Sqlite>::new(
+        let mut insert = Statement::new(
             "INSERT INTO mails (id, person, name, mailbox, share, language, time_zone, named, digest, state, attempts, tries, due_ms, planned_ms) ",
         );
-        insert.push_values(chunk, |mut row, mail| {
-            row.push_bind(mail.key.as_str().to_owned())
-                .push_bind(mail.person.address.as_str().to_owned())
-                .push_bind(mail.person.name.clone())
-                .push_bind(mail.mailbox.clone())
-                .push_bind(mail.share.as_str().to_owned())
-                .push_bind(i64::from(mail.readers.language.code()))
-                .push_bind(mail.readers.time_zone.clone())
-                .push_bind(i64::from(mail.readers.named))
-                .push_bind(i64::from(mail.digest))
-                .push_bind("planned")
-                .push_bind(0_i64)
-                .push_bind(0_i64)
-                .push_bind(mail.due_ms)
-                .push_bind(now_ms);
+        insert.rows(chunk, |row, mail| {
+            row.bind(mail.key.as_str())
+                .bind(mail.person.address.as_str())
+                .bind(&mail.person.name)
+                .bind(&mail.mailbox)
+                .bind(mail.share.as_str())
+                .bind(i64::from(mail.readers.language.code()))
+                .bind(&mail.readers.time_zone)
+                .bind(i64::from(mail.readers.named))
+                .bind(i64::from(mail.digest))
+                .bind("planned")
+                .bind(0_i64)
+                .bind(0_i64)
+                .bind(mail.due_ms)
+                .bind(now_ms);
         });
         insert.push(" ON CONFLICT DO NOTHING");
-        insert.build().execute(&mut *connection).await?;
+        insert.execute(connection).await?;
     }
     tally(connection, mails).await
 }
 
-async fn tally(connection: &mut SqliteConnection, mails: &[NewMail]) -> Result<(), sqlx::Error> {
+async fn tally(connection: &mut AnyConnection, mails: &[NewMail]) -> Result<(), sqlx::Error> {
     let mut days: BTreeMap<(&str, i64), i64> = BTreeMap::new();
     for mail in mails {
         *days.entry((mail.person.address.as_str(), mail.day)).or_default() += 1;
     }
     let days: Vec<_> = days.into_iter().collect();
     for chunk in days.chunks(ROWS_MAX) {
-        let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO tallies (person, day, mails) ");
-        insert.push_values(chunk, |mut row, ((person, day), mails)| {
-            row.push_bind((*person).to_owned()).push_bind(*day).push_bind(*mails);
+        let mut insert = Statement::new("INSERT INTO tallies (person, day, mails) ");
+        insert.rows(chunk, |row, ((person, day), mails)| {
+            row.bind(*person).bind(*day).bind(*mails);
         });
         insert.push(
             " ON CONFLICT (person, day) DO UPDATE SET mails = tallies.mails + excluded.mails",
         );
-        insert.build().execute(&mut *connection).await?;
+        insert.execute(connection).await?;
     }
     Ok(())
 }

@@ -8,11 +8,12 @@ use bridge::{
     message::{Address, MessageId, PostKey, RoomId},
     receipt::{Link, Receipt, WITHDRAWN_MAX, chain_of, cover},
 };
-use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
+use sqlx::{AnyConnection, Row, any::AnyRow};
 
 use super::{
     chat::ROWS_MAX,
     digests::{NOTE_LEFT, NOTE_REMOVED, change},
+    statement::Statement,
 };
 
 /// Columns of a receipt in one statement: bound by SQLite's 32,766 parameters.
@@ -29,7 +30,7 @@ pub(super) struct Given {
 /// Gives receipts to mails that are about to be drafted and have none. Answers the mails that have
 /// nothing left to say.
 pub(super) async fn give(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     mails: &[String],
     installation: &str,
     now_ms: i64,
@@ -73,24 +74,20 @@ pub(super) async fn give(
 /// What the mails still have to say, and to whom. What is no longer to be said is marked so, unless
 /// the mail has a receipt already: then it stays on the receipt, and its text is left out.
 async fn still_said(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     mails: &[String],
     now_ms: i64,
 ) -> Result<HashMap<String, (String, Vec<Kept>)>, sqlx::Error> {
-    let mut select = QueryBuilder::<Sqlite>::new(
+    let select = Statement::with_list(
         "SELECT d.mail, d.message, d.person, m.room, m.post, m.sent_ms, m.removed_ms, p.person AS member, r.number \
          FROM deliveries d LEFT JOIN messages m ON m.id = d.message \
          LEFT JOIN members p ON p.room = m.room AND p.person = d.person \
          LEFT JOIN receipts r ON r.mail = d.mail WHERE d.mail IN (",
+        mails.iter().map(String::as_str),
     );
-    let mut keys = select.separated(", ");
-    for mail in mails {
-        keys.push_bind(mail.clone());
-    }
-    select.push(")");
     let mut said: HashMap<String, (String, Vec<Kept>)> = HashMap::new();
     let mut unsaid: BTreeMap<(String, &'static str), Vec<MessageId>> = BTreeMap::new();
-    for row in select.build().fetch_all(&mut *connection).await? {
+    for row in select.fetch(connection).await? {
         let (mail, person): (String, String) = (row.try_get("mail")?, row.try_get("person")?);
         let message = MessageId::from_text(row.try_get::<String, _>("message")?);
         let Some(room) = row.try_get::<Option<String>, _>("room")? else {
@@ -127,33 +124,30 @@ async fn still_said(
 
 /// The numbers of the receipts that mails have.
 async fn numbers(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     mails: &[String],
 ) -> Result<HashMap<String, i64>, sqlx::Error> {
-    let mut select =
-        QueryBuilder::<Sqlite>::new("SELECT mail, number FROM receipts WHERE mail IN (");
-    let mut keys = select.separated(", ");
-    for mail in mails {
-        keys.push_bind(mail.clone());
-    }
-    select.push(")");
-    let found: Vec<(String, i64)> = select.build_query_as().fetch_all(connection).await?;
+    let select = Statement::with_list(
+        "SELECT mail, number FROM receipts WHERE mail IN (",
+        mails.iter().map(String::as_str),
+    );
+    let found: Vec<(String, i64)> = select.fetch_as(connection).await?;
     Ok(found.into_iter().collect())
 }
 
 async fn last_links(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     people: &[&str],
 ) -> Result<HashMap<String, Link>, sqlx::Error> {
     let mut last = HashMap::with_capacity(people.len());
     for chunk in people.chunks(ROWS_MAX) {
-        let mut select = QueryBuilder::<Sqlite>::new(
+        let mut select = Statement::new(
             "SELECT r.person, r.number, r.hash FROM receipts r JOIN (SELECT person, MAX(number) AS number \
              FROM receipts WHERE person IN (",
         );
-        list(&mut select, chunk);
+        select.list(chunk.iter().copied());
         select.push(" GROUP BY person) AS n ON n.person = r.person AND n.number = r.number");
-        for row in select.build().fetch_all(&mut *connection).await? {
+        for row in select.fetch(connection).await? {
             last.insert(row.try_get("person")?, link(&row)?);
         }
     }
@@ -162,17 +156,17 @@ async fn last_links(
 
 /// Receipts of withdrawn mails that no later receipt names yet.
 async fn unnamed(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     people: &[&str],
 ) -> Result<HashMap<String, Vec<Link>>, sqlx::Error> {
     let mut unnamed: HashMap<String, Vec<Link>> = HashMap::new();
     for chunk in people.chunks(ROWS_MAX) {
-        let mut select = QueryBuilder::<Sqlite>::new(
+        let mut select = Statement::new(
             "SELECT person, number, hash FROM receipts WHERE state = 'withdrawn' AND named_by IS NULL AND person IN (",
         );
-        list(&mut select, chunk);
+        select.list(chunk.iter().copied());
         select.push(" ORDER BY person, number");
-        for row in select.build().fetch_all(&mut *connection).await? {
+        for row in select.fetch(connection).await? {
             let links = unnamed.entry(row.try_get("person")?).or_default();
             if links.len() < WITHDRAWN_MAX {
                 links.push(link(&row)?);
@@ -182,15 +176,7 @@ async fn unnamed(
     Ok(unnamed)
 }
 
-fn list(select: &mut QueryBuilder<Sqlite>, people: &[&str]) {
-    let mut names = select.separated(", ");
-    for person in people {
-        names.push_bind((*person).to_owned());
-    }
-    select.push(")");
-}
-
-fn link(row: &sqlx::sqlite::SqliteRow) -> Result<Link, sqlx::Error> {
+fn link(row: &AnyRow) -> Result<Link, sqlx::Error> {
     Ok(Link { number: number(row.try_get("number")?), hash: row.try_get("hash")? })
 }
 
@@ -203,29 +189,29 @@ fn stored(number: u64) -> i64 {
 }
 
 async fn insert(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     rows: &[(String, String, Receipt)],
     now_ms: i64,
 ) -> Result<(), sqlx::Error> {
     for chunk in rows.chunks(RECEIPTS_MAX) {
-        let mut insert = QueryBuilder::<Sqlite>::new(
+        let mut insert = Statement::new(
             "INSERT INTO receipts (person, number, mail, previous, withdrawn, covers, hash, made_ms, state) ",
         );
-        insert.push_values(chunk, |mut row, (mail, person, receipt)| {
+        insert.rows(chunk, |row, (mail, person, receipt)| {
             let withdrawn = receipt.withdrawn.iter();
             let withdrawn: Vec<_> =
                 withdrawn.map(|link| format!("{}:{}", link.number, link.hash)).collect();
-            row.push_bind(person.clone())
-                .push_bind(stored(receipt.number))
-                .push_bind(mail.clone())
-                .push_bind(receipt.previous.clone())
-                .push_bind(withdrawn.join(","))
-                .push_bind(receipt.covers.join(" "))
-                .push_bind(receipt.hash.clone())
-                .push_bind(now_ms)
-                .push_bind("live");
+            row.bind(person)
+                .bind(stored(receipt.number))
+                .bind(mail)
+                .bind(&receipt.previous)
+                .bind(withdrawn.join(","))
+                .bind(receipt.covers.join(" "))
+                .bind(&receipt.hash)
+                .bind(now_ms)
+                .bind("live");
         });
-        insert.build().execute(&mut *connection).await?;
+        insert.execute(connection).await?;
     }
     for (_, person, receipt) in rows {
         for link in &receipt.withdrawn {
@@ -243,7 +229,7 @@ async fn insert(
 /// A mail is not sent after all: its receipt, if it has one, and those that it was to name are for a
 /// later receipt to name.
 pub(super) async fn withdraw(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     mail: &str,
 ) -> Result<(), sqlx::Error> {
     let found: Option<(String, i64)> =
@@ -267,21 +253,17 @@ pub(super) async fn withdraw(
 
 /// The receipts of mails.
 pub(super) async fn of_mails(
-    readers: &sqlx::SqlitePool,
+    connection: &mut AnyConnection,
     mails: &[String],
     installation: &str,
 ) -> Result<HashMap<String, Given>, sqlx::Error> {
-    let mut select = QueryBuilder::<Sqlite>::new(
+    let select = Statement::with_list(
         "SELECT r.mail, r.person, r.number, r.previous, r.withdrawn, r.covers, r.hash, b.made_ms AS before_ms \
          FROM receipts r LEFT JOIN receipts b ON b.person = r.person AND b.number = r.number - 1 WHERE r.mail IN (",
+        mails.iter().map(String::as_str),
     );
-    let mut keys = select.separated(", ");
-    for mail in mails {
-        keys.push_bind(mail.clone());
-    }
-    select.push(")");
     let mut given = HashMap::with_capacity(mails.len());
-    for row in select.build().fetch_all(readers).await? {
+    for row in select.fetch(connection).await? {
         let person = Address::new(row.try_get::<String, _>("person")?);
         let withdrawn: String = row.try_get("withdrawn")?;
         let links = withdrawn.split(',').filter_map(|link| link.split_once(':'));

@@ -8,13 +8,13 @@ use bridge::{
     outbox::{Draft, Standing, State},
     room::{Privacy, Room, RoomKind},
 };
-use sqlx::{FromRow, Row, sqlite::SqliteRow};
+use sqlx::{FromRow, Row, any::AnyRow};
 
 /// Columns of `messages`, in the order of [`message`].
 pub(super) const MESSAGE: &str =
     "m.room, m.post, m.author, m.author_name, m.sent_ms, m.received_ms, m.kind, m.parts, m.late";
 
-pub(super) fn message(row: &SqliteRow) -> Result<Message, sqlx::Error> {
+pub(super) fn message(row: &AnyRow) -> Result<Message, sqlx::Error> {
     let json = |column: &str, what: &'static str| {
         row.try_get::<String, _>(column).map(|text| (text, what))
     };
@@ -64,6 +64,7 @@ impl RoomRow {
 /// A row of `members`.
 #[derive(FromRow)]
 pub(super) struct MemberRow {
+    pub(super) room: String,
     person: String,
     name: String,
     mailbox: Option<String>,
@@ -156,15 +157,4 @@ impl MailRow {
             sent_as: self.sent_as.clone(),
         })
     }
-}
-
-/// A statement that ends in a list of texts.
-pub(super) fn with_list(sql: &'static str, texts: &[String]) -> sqlx::QueryBuilder<sqlx::Sqlite> {
-    let mut query = sqlx::QueryBuilder::new(sql);
-    let mut list = query.separated(", ");
-    for text in texts {
-        list.push_bind(text.clone());
-    }
-    query.push(")");
-    query
 }

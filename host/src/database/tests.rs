@@ -20,8 +20,10 @@ use bridge::{
 };
 
 mod collected;
+mod file;
+mod shared;
 
-use super::*;
+use super::{testing, *};
 use crate::preferences::Preferences;
 
 const HOUR_MS: i64 = 3_600_000;
@@ -110,8 +112,9 @@ async fn commit(database: &Database, settled: bridge::delivery::Settled) {
     assert!(database.commit_plan(settled, 10, Queueing::default()).await.unwrap());
 }
 
+/// Opens the database of a host that died, if there was one.
 async fn open(directory: &tempfile::TempDir) -> Database {
-    Database::open(directory.path()).await.unwrap()
+    testing::open(directory.path()).await
 }
 
 #[tokio::test]
@@ -133,30 +136,6 @@ async fn a_message_is_kept_once_and_survives_a_crash() {
         [message(16), message(17)]
     );
     assert_eq!(database.rooms().await.unwrap(), [(room(), "ma-chan://C/1".to_owned(), None)]);
-}
-
-/// A cursor never moves past a message that is not kept.
-#[tokio::test]
-async fn messages_committed_together_are_all_kept_or_none() {
-    let directory = tempfile::tempdir().unwrap();
-    let database = open(&directory).await;
-    let trigger = "CREATE TRIGGER full BEFORE INSERT ON messages WHEN NEW.post = '2' \
-                   BEGIN SELECT RAISE(ABORT, 'full'); END";
-    let set = |sql: &'static str| {
-        let run = database.writer.run(move |connection| {
-            Box::pin(async move { sqlx::query(sql).execute(connection).await.map(|_| ()) })
-        });
-        async move { run.await.unwrap() }
-    };
-    set(trigger).await;
-    let all = || (1..=3).map(|number| (message(number), Some(number))).collect();
-    assert!(database.commit_messages(all()).await.is_err());
-    assert_eq!(database.cursor(&room().id).await.unwrap(), None);
-    assert_eq!(database.next_unplanned(&[room().id], 10).await.unwrap(), []);
-    set("DROP TRIGGER full").await;
-    assert_eq!(database.commit_messages(all()).await.unwrap(), [Received::New; 3]);
-    assert_eq!(database.cursor(&room().id).await.unwrap(), Some(3));
-    assert_eq!(database.last_posts(&room().id, 2).await.unwrap(), ["2", "3"]);
 }
 
 #[tokio::test]
@@ -299,15 +278,6 @@ async fn who_has_no_mailbox_is_held_until_there_is_one() {
     assert_eq!(database.claim_due(50, 10).await.unwrap()[0].mailbox, "anna@c");
 }
 
-#[tokio::test]
-async fn a_file_that_is_no_database_is_named_with_what_to_do() {
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::write(file_in(directory.path()), vec![b'x'; 8192]).unwrap();
-    let Err(error) = Database::open(directory.path()).await else { panic!("opened") };
-    let said = error.to_string();
-    assert!(said.contains("chat-digest.sqlite") && said.contains("backup"), "{said}");
-}
-
 /// Rather a mail that waits, and an error, than one that silently says less.
 #[tokio::test]
 async fn a_mail_whose_messages_are_gone_waits() {
@@ -319,7 +289,7 @@ async fn a_mail_whose_messages_are_gone_waits() {
     commit(&database, settled(&message(1), &[member("anna", true)], Action::MailNow, 0)).await;
     database
         .writer
-        .run(|connection| {
+        .run((), |connection, ()| {
             Box::pin(async move {
                 sqlx::query("DELETE FROM messages").execute(connection).await.map(|_| ())
             })
@@ -329,64 +299,6 @@ async fn a_mail_whose_messages_are_gone_waits() {
     assert!(database.claim_due(0, 10).await.is_err());
     assert_eq!(database.counts().await.unwrap().waiting, 1);
     assert!(database.next_due(0).await.unwrap().is_some());
-}
-
-#[tokio::test]
-async fn one_host_at_a_time() {
-    let directory = tempfile::tempdir().unwrap();
-    let first = open(&directory).await;
-    let Err(error) = Database::open(directory.path()).await else { panic!("opened twice") };
-    assert!(error.to_string().contains("another chat-digest"), "{error}");
-    first.commit_message(message(1), None).await.unwrap();
-    let onlooker = Database::look(directory.path()).await.unwrap();
-    assert_eq!(onlooker.counts().await.unwrap().messages, 1);
-    assert!(onlooker.commit_message(message(2), None).await.is_err());
-    first.close().await;
-    open(&directory).await;
-}
-
-/// A failing job takes nothing of its neighbours with it.
-#[tokio::test]
-async fn jobs_of_one_transaction_fail_alone() {
-    let directory = tempfile::tempdir().unwrap();
-    let database = open(&directory).await;
-    let bad = |database: Database| async move {
-        database
-            .writer
-            .run(|connection| {
-                Box::pin(async move {
-                    sqlx::query("INSERT INTO meta (key, value) VALUES ('half', 'done')")
-                        .execute(&mut *connection)
-                        .await?;
-                    sqlx::query("INSERT INTO nowhere VALUES (1)")
-                        .execute(connection)
-                        .await
-                        .map(|_| ())
-                })
-            })
-            .await
-    };
-    let work: Vec<_> = (1..=50)
-        .map(|number| {
-            let database = database.clone();
-            tokio::spawn(async move {
-                if number % 5 == 0 {
-                    bad(database).await.is_err()
-                } else {
-                    database.commit_message(message(number), None).await.is_ok()
-                }
-            })
-        })
-        .collect();
-    for one in work {
-        assert!(one.await.unwrap());
-    }
-    assert_eq!(database.counts().await.unwrap().messages, 40);
-    let half: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM meta WHERE key = 'half'")
-        .fetch_one(&database.readers)
-        .await
-        .unwrap();
-    assert_eq!(half, 0);
 }
 
 fn anna() -> [Member; 1] {
@@ -452,73 +364,46 @@ async fn what_somebody_says_is_kept_and_answered_once() {
     assert_eq!(mails[0].receipt, None);
 }
 
-/// A database of the first version, with something waiting in it.
+/// A failing job takes nothing of its neighbours with it.
 #[tokio::test]
-async fn an_old_database_opens_and_nothing_in_it_is_lost() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = file_in(directory.path());
-    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
-    let mut old = options.connect().await.unwrap();
-    let first = MIGRATIONS.iter().next().unwrap().clone();
-    let only = Migrator { migrations: vec![first].into(), ..Migrator::DEFAULT };
-    only.run(&mut old).await.unwrap();
-    for sql in [
-        "INSERT INTO rooms VALUES ('ma-chan://c/1', 'u', 'Ops', '', '', 'normal', 'closed')",
-        "INSERT INTO members VALUES ('ma-chan://c/1', 'sip:anna@c', 'anna', 'anna@c', 'member', 'none', 0, NULL)",
-        "INSERT INTO messages VALUES ('0017', 'ma-chan://c/1', '17', 'sip:b@c', 'b', 1, 2, '\"message\"', '[]', 0, 3, NULL)",
-        "INSERT INTO deliveries VALUES ('0017', 'sip:anna@c', 'keep', 'r', 0, 'kept', NULL, 3600000, NULL)",
-    ] {
-        sqlx::query(sql).execute(&mut old).await.unwrap();
-    }
-    drop(old);
-    let database = open(&directory).await;
-    assert_eq!(database.next_due(0).await.unwrap(), Some(HOUR_MS));
-    gather_all(&database, &hourly(), HOUR_MS).await;
-    assert_eq!(due(&database, HOUR_MS).await, [["17"]]);
-}
-
-#[tokio::test]
-async fn a_newer_database_is_refused() {
+async fn jobs_of_one_transaction_fail_alone() {
     let directory = tempfile::tempdir().unwrap();
     let database = open(&directory).await;
-    let newer = "INSERT INTO _sqlx_migrations VALUES (9999, 'x', CURRENT_TIMESTAMP, 1, X'00', 0)";
-    let run = database.writer.run(move |connection| {
-        Box::pin(async move { sqlx::query(newer).execute(connection).await.map(|_| ()) })
-    });
-    run.await.unwrap();
-    database.close().await;
-    let Err(error) = Database::open(directory.path()).await else { panic!("opened") };
-    assert!(error.to_string().contains("written by a newer version"), "{error}");
-}
-
-/// A full disk stops intake, with a word, and loses nothing that was taken before.
-#[tokio::test]
-async fn a_full_disk_stops_intake() {
-    let directory = tempfile::tempdir().unwrap();
-    let database = with_anna(&directory).await;
-    let pages = |most: i64| {
-        let run = database.writer.run(move |connection| {
-            Box::pin(async move {
-                let sql = format!("PRAGMA max_page_count = {most}");
-                sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(sql)).fetch_one(connection).await
+    let bad = |database: Database| async move {
+        database
+            .writer
+            .run((), |connection, ()| {
+                Box::pin(async move {
+                    sqlx::query("INSERT INTO meta (key, value) VALUES ('half', 'done')")
+                        .execute(&mut *connection)
+                        .await?;
+                    sqlx::query("INSERT INTO nowhere VALUES (1)")
+                        .execute(connection)
+                        .await
+                        .map(|_| ())
+                })
             })
-        });
-        async move { run.await.unwrap() }
+            .await
     };
-    pages(1).await;
-    let mut taken = 0;
-    let error = loop {
-        let mut large = message(taken + 1);
-        large.parts = vec![Part::Text("x".repeat(4_000))];
-        match database.commit_message(large, Some(taken + 1)).await {
-            Ok(_) => taken += 1,
-            Err(error) => break error,
-        }
-    };
-    assert!(matches!(error, Error::Full { .. }), "{error:?}");
-    assert!(error.to_string().contains("make room; messages are not taken until then"));
-    assert_eq!(database.counts().await.unwrap().messages, taken);
-    assert_eq!(database.cursor(&room().id).await.unwrap(), Some(taken).filter(|taken| *taken > 0));
-    // The limit was that of a connection which is gone: there is room again.
-    database.commit_message(message(taken + 1), Some(taken + 1)).await.unwrap();
+    let work: Vec<_> = (1..=50)
+        .map(|number| {
+            let database = database.clone();
+            tokio::spawn(async move {
+                if number % 5 == 0 {
+                    bad(database).await.is_err()
+                } else {
+                    database.commit_message(message(number), None).await.is_ok()
+                }
+            })
+        })
+        .collect();
+    for one in work {
+        assert!(one.await.unwrap());
+    }
+    assert_eq!(database.counts().await.unwrap().messages, 40);
+    let half: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM meta WHERE key = 'half'")
+        .fetch_one(&database.readers)
+        .await
+        .unwrap();
+    assert_eq!(half, 0);
 }

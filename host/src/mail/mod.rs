@@ -10,7 +10,7 @@ pub mod receipt;
 mod sweep;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -19,6 +19,7 @@ use std::{
 };
 
 use bridge::{
+    delivery::DeliveryKey,
     gate::Gate,
     message::RoomId,
     outbox::{Draft, Outcome, Standing, Task},
@@ -40,8 +41,9 @@ use crate::{
     clock,
     common::Common,
     config::{Config, Format},
-    database::{Database, DueMail},
+    database::{Database, DueMail, RoomDue},
     exchange::{Account, CallError},
+    leases::Leases,
     preferences::Preferences,
     rooms::Rooms,
     state::State,
@@ -64,6 +66,10 @@ const REREAD_MORE: u32 = 10;
 const REREAD_TIME: Duration = Duration::from_secs(10);
 /// How soon a room is not read again.
 const REREAD_AGAIN_MS: i64 = 5_000;
+/// How long other hosts may take to do so for their rooms, in milliseconds, and how often it is looked
+/// whether they have.
+const OTHERS_TIME_MS: i64 = 15_000;
+const LOOK_AT_OTHERS: Duration = Duration::from_millis(500);
 /// Wait after the database failed.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -76,6 +82,8 @@ pub struct Mailer {
     rooms: Arc<Rooms>,
     /// When each room's history was read again.
     reread_ms: HashMap<RoomId, i64>,
+    /// Whether other hosts still read the history of rooms of theirs again.
+    waits_for_others: bool,
 }
 
 struct Shared {
@@ -90,6 +98,7 @@ struct Shared {
     free: Arc<Notify>,
     /// Whether something stands otherwise than the database says.
     unrecorded: AtomicBool,
+    leases: Arc<Leases>,
 }
 
 /// A mail on its way, and where it stands.
@@ -108,7 +117,7 @@ impl Mailer {
         ring: Arc<Notify>,
         chat: mpsc::Sender<Order>,
     ) -> Self {
-        let Common { config, database, rooms, preferences, state } = common;
+        let Common { config, database, rooms, leases, preferences, state } = common;
         let gate = Mutex::new(Gate::new(u32::from(config.mail.lanes.0), clock::unix_ms()));
         let free = Arc::new(Notify::new());
         let unrecorded = AtomicBool::new(false);
@@ -122,8 +131,10 @@ impl Mailer {
             gate,
             free,
             unrecorded,
+            leases,
         };
-        Self { shared: Arc::new(shared), ring, chat, rooms, reread_ms: HashMap::new() }
+        let reread_ms = HashMap::new();
+        Self { shared: Arc::new(shared), ring, chat, rooms, reread_ms, waits_for_others: false }
     }
 
     /// Sends mail until `stop` turns true, then finishes what is on its way.
@@ -168,21 +179,32 @@ impl Mailer {
     }
 
     /// Has the history of rooms read again whose messages are due now, so that nothing is mailed
-    /// that an administrator removed meanwhile. Whatever goes wrong holds up no digest.
+    /// that an administrator removed meanwhile; each host does so for its own rooms. Whatever goes
+    /// wrong holds up no digest for longer than [`OTHERS_TIME_MS`].
     async fn reread(&mut self, now_ms: i64) -> Result<(), crate::database::Error> {
         let before_ms = now_ms - i64::try_from(FRESH.as_millis()).unwrap_or(0);
         let due = self.shared.database.rooms_due(now_ms, before_ms, REREAD_MAX).await?;
         self.reread_ms.retain(|_, at_ms| now_ms - *at_ms < REREAD_AGAIN_MS);
-        let mut rooms = Vec::new();
-        for (room, uri, back) in due {
-            if self.rooms.is_joined(&room) && !self.reread_ms.contains_key(&room) {
-                self.reread_ms.insert(room, now_ms);
-                rooms.push(Reread { uri, last: back.saturating_add(REREAD_MORE) });
+        let (mut rooms, mut read_again) = (Vec::new(), Vec::new());
+        self.waits_for_others = false;
+        for RoomDue { room, uri, back, due_ms, reviewed_ms } in due {
+            if self.rooms.is_joined(&room) {
+                if !self.reread_ms.contains_key(&room) {
+                    self.reread_ms.insert(room.clone(), now_ms);
+                    rooms.push(Reread { uri, last: back.saturating_add(REREAD_MORE) });
+                }
+                read_again.push(room);
+            } else if self.shared.leases.is_others(&room) {
+                let waits = reviewed_ms < due_ms && now_ms < due_ms + OTHERS_TIME_MS;
+                self.waits_for_others |= waits;
             }
         }
         let (done, read) = oneshot::channel();
         if !rooms.is_empty() && self.chat.try_send(Order::Review(rooms, done)).is_ok() {
             let _ = tokio::time::timeout(REREAD_TIME, read).await;
+        }
+        if self.shared.leases.are_shared() {
+            self.shared.database.note_reviewed(&read_again, clock::unix_ms()).await?;
         }
         Ok(())
     }
@@ -198,7 +220,10 @@ impl Mailer {
             self.shared.unrecorded.store(false, Ordering::Release);
         }
         self.reread(now_ms).await?;
-        while self.shared.database.gather_due_digests(&self.shared.preferences, now_ms).await? > 0 {
+        let preferences = &self.shared.preferences;
+        preferences.refresh(&self.shared.database).await?;
+        if !self.waits_for_others {
+            while self.shared.database.gather_due_digests(preferences, now_ms).await? > 0 {}
         }
         let width = usize::try_from(self.shared.gate().width(now_ms)).unwrap_or(1);
         while working.len() < width {
@@ -222,6 +247,9 @@ impl Mailer {
         let now_ms = clock::unix_ms();
         if let Some(opens_ms) = self.shared.gate().opens_ms(now_ms) {
             return clock::calendar(opens_ms - now_ms).min(LOOK_AGAIN);
+        }
+        if self.waits_for_others {
+            return LOOK_AT_OTHERS;
         }
         let due_ms = self.shared.database.next_due(now_ms).await.ok().flatten().unwrap_or(i64::MAX);
         clock::calendar(due_ms.saturating_sub(now_ms)).clamp(Duration::from_millis(1), LOOK_AGAIN)
@@ -338,8 +366,13 @@ impl Shared {
         }
         // One commit says both: there is a draft, and it is asked to be sent.
         let standings = stored.iter().map(|(parcel, _)| parcel).chain(&failed);
-        if self.record(standings).await && !stored.is_empty() {
-            self.send(stored).await;
+        let Some(recorded) = self.record(standings).await else { return };
+        // A mail that another host has taken up meanwhile has, or gets, a draft of that one.
+        let (ours, others): (Vec<_>, Vec<_>) =
+            stored.into_iter().partition(|(parcel, _)| recorded.contains(&parcel.mail.key));
+        self.discard(others.iter().map(|(_, draft)| outcome::item_id(draft)).collect()).await;
+        if !ours.is_empty() {
+            self.send(ours).await;
         }
     }
 
@@ -454,17 +487,24 @@ impl Shared {
         self.record(parcels.iter()).await;
     }
 
-    /// Commits where mails stand. What cannot be committed is looked for before anything else is
-    /// sent.
-    async fn record(&self, parcels: impl Iterator<Item = &Parcel>) -> bool {
+    /// Commits where mails stand; answers the keys of those that are still ours. What cannot be
+    /// committed is looked for before anything else is sent.
+    async fn record(&self, parcels: impl Iterator<Item = &Parcel>) -> Option<HashSet<DeliveryKey>> {
         let standings: Vec<_> =
             parcels.map(|one| (one.mail.key.clone(), one.standing.clone())).collect();
+        let asked = standings.len();
         match self.database.record(standings).await {
-            Ok(()) => true,
+            Ok(recorded) => {
+                if recorded.len() < asked {
+                    let lost = asked - recorded.len();
+                    warn!("mail: {lost} mails were taken up by another host meanwhile");
+                }
+                Some(recorded)
+            }
             Err(error) => {
                 error!("mail: what Exchange answered cannot be kept: {error}");
                 self.lose_track();
-                false
+                None
             }
         }
     }

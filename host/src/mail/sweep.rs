@@ -28,6 +28,8 @@ impl Shared {
     pub(super) async fn sweep_daily(self: Arc<Self>) {
         loop {
             let wait = match self.sweep().await {
+                // One host does it for all; who that is may change.
+                Ok(()) if !self.leases.serves() => AGAIN,
                 Ok(()) => EVERY,
                 Err(error) => {
                     warn!("mail: superfluous drafts are looked for again in an hour: {error:#}");
@@ -39,6 +41,9 @@ impl Shared {
     }
 
     async fn sweep(&self) -> anyhow::Result<()> {
+        if !self.leases.serves() {
+            return Ok(());
+        }
         let mut offset = 0;
         for _ in 0..PAGES_MAX {
             let request = delivery::sweep(distinguished::DRAFTS, PAGE, offset);

@@ -117,7 +117,9 @@ async fn what_the_history_no_longer_holds_is_not_mailed() {
         plan(&database, number, &anna(), Action::Keep, 0).await;
     }
     let due = database.rooms_due(HOUR_MS, 50, 10).await.unwrap();
-    assert_eq!(due, [(room().id, "u".to_owned(), 5)]);
+    let there =
+        RoomDue { room: room().id, uri: "u".to_owned(), back: 5, due_ms: HOUR_MS, reviewed_ms: 0 };
+    assert_eq!(due, [there]);
     assert_eq!(database.rooms_due(HOUR_MS - 1, 50, 10).await.unwrap(), []);
     assert_eq!(database.rooms_due(HOUR_MS, 6, 10).await.unwrap(), [], "it has just come");
     let other = Message { parts: vec![Part::Text("other".into())], ..message(4) };

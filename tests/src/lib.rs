@@ -10,6 +10,7 @@
 )]
 
 pub mod books;
+pub mod engine;
 pub mod log;
 pub mod settings;
 pub mod tap;

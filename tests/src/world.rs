@@ -4,7 +4,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -20,7 +20,7 @@ use ews::{
 use host::{
     chat::translate::room_id,
     clock, config,
-    database::{Counts, Database},
+    database::{Counts, Database, Place, Server},
     demo,
     embedded::{
         Embedded,
@@ -37,6 +37,7 @@ use tokio::sync::watch;
 use crate::{
     Log, Settings,
     books::{self, Books, MARK, token},
+    engine,
 };
 
 /// The company of most tests.
@@ -59,6 +60,8 @@ pub struct World {
     /// What is owed to whom.
     pub books: Books,
     directory: TempDir,
+    /// The address of a database on a server, in place of a file.
+    server: OnceLock<String>,
 }
 
 /// Runs a scenario in the world of [`COMPANY`].
@@ -111,7 +114,27 @@ impl World {
         let file = directory.path().join("company.toml");
         std::fs::write(&file, company).unwrap();
         let embedded = Embedded::start(Company::load(&file).unwrap()).await.unwrap();
-        Self { embedded, log, books: Books::default(), directory }
+        let world =
+            Self { embedded, log, books: Books::default(), directory, server: OnceLock::new() };
+        if engine::is_postgres() {
+            world.share().await;
+        }
+        world
+    }
+
+    /// Where the host's database is: in [`World::store`], or on a server.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        match self.server.get() {
+            Some(url) => Place::Server(Server::new(url.as_str().into()).unwrap()),
+            None => self.store().as_path().into(),
+        }
+    }
+
+    /// From now on hosts share a database on a server.
+    pub async fn share(&self) {
+        let url = engine::new_database().await;
+        let _ = self.server.set(url);
     }
 
     /// The company.
@@ -139,6 +162,10 @@ impl World {
                 .unwrap(),
         );
         settings.set("store.directory", self.store().to_string_lossy().into_owned());
+        if let Some(server) = self.server.get() {
+            settings.set("store.database", server.as_str());
+            settings.set("store.lease", 3);
+        }
         change(&mut settings);
         let file = self.directory.path().join("chat-digest.toml");
         std::fs::write(&file, settings.text()).unwrap();
@@ -167,6 +194,10 @@ impl World {
     /// take its place.
     pub async fn crash(&self, host: Host) {
         drop(host);
+        if self.server.get().is_some() {
+            // Its lease runs out.
+            return;
+        }
         let lock = std::fs::File::open(self.store().join("chat-digest.lock")).unwrap();
         let freed = tokio::task::spawn_blocking(move || lock.lock());
         tokio::time::timeout(WAIT, freed).await.expect("a dead host's lock").unwrap().unwrap();
@@ -339,7 +370,7 @@ impl World {
 
     /// Compares the books after the host's end, which has left nothing to do.
     pub async fn assert_settled(&self) {
-        let database = Database::look(&self.store()).await.unwrap();
+        let database = Database::look(self.place()).await.unwrap();
         let counts = database.counts().await.unwrap();
         assert!(is_idle(&counts), "something is left to do: {counts:?}");
         self.assert_balanced();
@@ -403,7 +434,7 @@ impl World {
     /// Lets time pass while no host runs, for the mails that wait: what would be due by then is due
     /// now, and what was asked was asked that much longer ago.
     pub async fn let_time_pass(&self, time: Duration) {
-        let database = Database::open(&self.store()).await.unwrap();
+        let database = Database::open(self.place()).await.unwrap();
         let now_ms = clock::unix_ms();
         let time_ms = i64::try_from(time.as_millis()).unwrap();
         database.resume_unfinished().await.unwrap();

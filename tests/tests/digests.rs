@@ -183,7 +183,7 @@ fn the_mails_prove_that_none_is_missing() {
         world.settled(&host).await;
         world.assert_proven();
         host.stop().await;
-        let onlooker = Database::look(&world.store()).await.unwrap();
+        let onlooker = Database::look(world.place()).await.unwrap();
         assert_eq!(onlooker.unsent(10).await.unwrap(), []);
     });
 }

@@ -24,6 +24,7 @@ pub mod retention;
 pub mod rooms;
 pub mod run;
 pub mod state;
+pub mod status;
 pub mod tls;
 pub mod translate;
 pub mod verify;

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use host::{check, config, demo, records, run::Host, verify};
+use host::{check, config, demo, records, run::Host, status, verify};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
@@ -58,6 +58,15 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
         /// Prints where everything is as one line of JSON first.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Shows hosts, rooms, gaps and mails, by what the database says.
+    Status {
+        /// The configuration file of the hosts, which may be running.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Prints one JSON object.
         #[arg(long)]
         json: bool,
     },
@@ -125,6 +134,7 @@ fn main() -> ExitCode {
         Command::Demo { .. }
             | Command::Embedded { .. }
             | Command::Check { .. }
+            | Command::Status { .. }
             | Command::Outbox { .. }
             | Command::Why { .. }
             | Command::Verify { .. }
@@ -163,6 +173,7 @@ async fn obey(command: Command) -> Result<ExitCode> {
         Command::Embedded { config, json } => {
             demo::embedded(config.as_deref(), json, stop_signal()?).await
         }
+        Command::Status { config, json } => status::status(&config::load(&config)?, json).await,
         Command::Outbox { config, json, action } => {
             let config = config::load(&config)?;
             match action {

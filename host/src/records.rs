@@ -144,7 +144,8 @@ fn print_why(why: &Why, zone: &TimeZone) {
     }
 }
 
-fn time(unix_ms: i64, zone: &TimeZone) -> String {
+/// A time as an administrator reads it.
+pub(crate) fn time(unix_ms: i64, zone: &TimeZone) -> String {
     let at = Timestamp::from_millisecond(unix_ms).unwrap_or(Timestamp::UNIX_EPOCH);
     at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }

@@ -29,6 +29,7 @@ struct Shared {
     connections: watch::Sender<usize>,
     held: watch::Sender<bool>,
     cuts: watch::Sender<usize>,
+    refuses: watch::Sender<bool>,
 }
 
 impl Tap {
@@ -41,11 +42,15 @@ impl Tap {
             connections: watch::Sender::new(0),
             held: watch::Sender::new(false),
             cuts: watch::Sender::new(0),
+            refuses: watch::Sender::new(false),
         });
         let tap = Self { address, shared: Arc::clone(&shared) };
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 shared.connections.send_modify(|count| *count += 1);
+                if *shared.refuses.borrow() {
+                    continue;
+                }
                 tokio::spawn(Arc::clone(&shared).carry(client, server));
             }
         });
@@ -68,6 +73,11 @@ impl Tap {
     /// Holds back what the host says from now on, or lets it go.
     pub fn hold(&self, held: bool) {
         self.shared.held.send_replace(held);
+    }
+
+    /// From now on whoever connects is hung up on at once.
+    pub fn refuse(&self) {
+        self.shared.refuses.send_replace(true);
     }
 
     /// Cuts all connections there are; what was held back is lost.

@@ -16,6 +16,7 @@ mod plans;
 mod receipts;
 mod rows;
 mod statement;
+mod status;
 mod writer;
 
 use std::{
@@ -47,6 +48,7 @@ pub use self::{
     mails::Why,
     outbox::Unsent,
     plans::Queueing,
+    status::{GapStatus, RoomStatus},
 };
 use self::{engine::Engine, writer::Writer};
 

@@ -1,0 +1,112 @@
+//! `chat-digest status`: hosts, rooms, gaps and mails at a glance, beside hosts that may be running.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use jiff::tz::TimeZone;
+
+use crate::{
+    config::Config,
+    database::{Counts, Database, GapStatus, HostRow, Place, RoomStatus},
+    records::time,
+};
+
+/// Gaps listed.
+const GAPS_MAX: u32 = 1000;
+
+/// All of it, as `--json` prints it.
+#[derive(Debug, serde::Serialize)]
+struct Status {
+    database: String,
+    hosts: Vec<HostRow>,
+    counts: Counts,
+    rooms: Vec<RoomStatus>,
+    gaps: Vec<GapStatus>,
+}
+
+/// Prints how the service is doing, by what its database says.
+///
+/// # Errors
+/// If the database cannot be read.
+pub async fn status(config: &Config, json: bool) -> Result<ExitCode> {
+    let place = Place::of(&config.store)?;
+    let database = Database::look(place.clone()).await?;
+    let status = Status {
+        database: place.to_string(),
+        hosts: database.hosts().await?,
+        counts: database.counts().await?,
+        rooms: database.room_states().await?,
+        gaps: database.gaps(GAPS_MAX).await?,
+    };
+    if json {
+        println!("{}", serde_json::to_string(&status)?);
+    } else {
+        status.print(config.defaults.time_zone.zone());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Status {
+    fn print(&self, zone: &TimeZone) {
+        println!("database  {}", self.database);
+        let alive: Vec<_> = self.hosts.iter().filter(|host| host.left_ms > 0).collect();
+        if alive.is_empty() {
+            println!("hosts     none runs");
+        }
+        for host in alive {
+            let chat = if host.watching == 1 { "in the chat" } else { "not in the chat" };
+            println!(
+                "host      {}, endpoint {}: {chat}, {} duties, lease for {} s",
+                host.name,
+                host.slot,
+                host.duties,
+                host.left_ms / 1000
+            );
+        }
+        let counts = &self.counts;
+        println!(
+            "messages  {} received, {} wait for a plan, {} wait for a digest, {} are held: no mailbox",
+            counts.messages, counts.unplanned, counts.kept, counts.held
+        );
+        println!(
+            "mails     {} on their way, {} sent, {} given up, {} unconfirmed, {} withdrawn",
+            counts.waiting, counts.sent, counts.failed, counts.unconfirmed, counts.withdrawn
+        );
+        if counts.failed + counts.unconfirmed > 0 {
+            println!("          chat-digest outbox --config FILE says why");
+        }
+        println!();
+        self.print_rooms();
+        for gap in &self.gaps {
+            let to = gap.to_id.map_or_else(|| "on".to_owned(), |to| format!("to {to}"));
+            println!(
+                "gap       {}: posts {} {to} were missed, and the history no longer had them; noticed {}",
+                gap.room,
+                gap.from_id,
+                time(gap.noted_ms, zone)
+            );
+        }
+    }
+
+    fn print_rooms(&self) {
+        let width =
+            self.rooms.iter().map(|room| room.name.chars().count()).max().unwrap_or(0).max(4);
+        println!(
+            "{:<width$}  {:<24} {:>6} {:>9} {:>9} {:>7} {:>5} {:>5}",
+            "room", "host", "people", "last post", "unplanned", "waiting", "held", "gaps"
+        );
+        for room in &self.rooms {
+            println!(
+                "{:<width$}  {:<24} {:>6} {:>9} {:>9} {:>7} {:>5} {:>5}",
+                room.name,
+                room.host.as_deref().unwrap_or("none"),
+                room.people,
+                room.last_id.map_or_else(|| "-".to_owned(), |id| id.to_string()),
+                room.unplanned,
+                room.kept,
+                room.held,
+                room.gaps
+            );
+        }
+    }
+}

@@ -135,7 +135,7 @@ impl Leases {
             );
         }
         if held.orphans > 0 {
-            info!("leases: {} mails of hosts that are no more are looked for", held.orphans);
+            info!("leases: {} mails were on their way when the host stopped that asked for them; looking for them", held.orphans);
         }
         let mut inner = self.lock();
         inner.foreign.extend(held.others.iter().cloned());

@@ -56,6 +56,18 @@ impl Books {
         owed.1.remove(&(number, mailbox.to_owned()));
     }
 
+    /// How many posts there are.
+    #[must_use]
+    pub fn posts(&self) -> usize {
+        self.owed.lock().unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// How many deliveries are owed.
+    #[must_use]
+    pub fn owed_count(&self) -> usize {
+        self.owed.lock().unwrap_or_else(PoisonError::into_inner).1.len()
+    }
+
     /// All that is owed.
     #[must_use]
     pub fn owed(&self) -> Counts {
@@ -78,7 +90,9 @@ pub fn found(exchange: &Exchange, company: &Company) -> Counts {
     found
 }
 
-fn numbers(text: &str) -> Vec<usize> {
+/// The numbers of the posts that a text holds, each once.
+#[must_use]
+pub fn numbers(text: &str) -> Vec<usize> {
     let digits = text.split(MARK).skip(1).filter_map(|rest| rest.get(1..6));
     let mut numbers: Vec<usize> = digits.filter_map(|digits| digits.parse().ok()).collect();
     numbers.sort_unstable();

@@ -5,11 +5,14 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
     clippy::missing_panics_doc,
     reason = "tests stop at the first surprise"
 )]
 
 pub mod books;
+mod dice;
+pub mod crash;
 pub mod engine;
 pub mod log;
 pub mod settings;
@@ -17,6 +20,7 @@ pub mod tap;
 pub mod world;
 
 pub use self::{
+    dice::Dice,
     log::Log,
     settings::Settings,
     tap::Tap,

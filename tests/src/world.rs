@@ -48,6 +48,8 @@ pub const WAIT: Duration = Duration::from_secs(90);
 const TEST_TIME: Duration = Duration::from_secs(300);
 /// What every password of the tests' companies holds.
 const SECRET: &str = "Quittengelee";
+/// Mails that time can pass for at once.
+const LATER_MAX: u32 = 100_000;
 /// Lines shown of the log of a failed test.
 const SHOWN_MAX: usize = 120;
 
@@ -109,7 +111,8 @@ fn assert_discreet(log: &Log) {
 }
 
 impl World {
-    async fn start(company: &str, log: Log) -> Self {
+    /// Starts the servers of a company.
+    pub async fn start(company: &str, log: Log) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("company.toml");
         std::fs::write(&file, company).unwrap();
@@ -147,6 +150,12 @@ impl World {
     #[must_use]
     pub fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// Leaves the directory where it is when the world ends; answers where.
+    pub fn keep(&mut self) -> PathBuf {
+        self.directory.disable_cleanup(true);
+        self.directory.path().to_owned()
     }
 
     /// Where the host's database is.
@@ -388,6 +397,13 @@ impl World {
 
     /// Checks by their receipts that the mails in all inboxes are complete, each message once.
     pub fn assert_proven(&self) {
+        assert_eq!(self.unproven(), Vec::<String>::new());
+    }
+
+    /// What the receipts in all inboxes do not prove, in words.
+    #[must_use]
+    pub fn unproven(&self) -> Vec<String> {
+        let mut unproven = Vec::new();
         for user in &self.company().users {
             let mut receipts = Vec::new();
             for mail in self.inbox(&user.login) {
@@ -397,10 +413,16 @@ impl World {
                     .into_iter()
                     .filter_map(header)
                     .collect();
-                receipts.extend(receipt::read(&headers).map(|read| read.unwrap()));
+                match receipt::read(&headers) {
+                    Some(Ok(receipt)) => receipts.push(receipt),
+                    Some(Err(error)) => unproven.push(format!("{}: {error}", user.login)),
+                    None => {}
+                }
             }
-            assert_eq!(bridge::receipt::check(&receipts, 1), [], "{}", user.login);
+            let faults = bridge::receipt::check(&receipts, 1);
+            unproven.extend(faults.iter().map(|fault| format!("{}: {fault}", user.login)));
         }
+        unproven
     }
 
     /// Sends a mail of somebody's to the service.
@@ -438,7 +460,7 @@ impl World {
         let now_ms = clock::unix_ms();
         let time_ms = i64::try_from(time.as_millis()).unwrap();
         database.resume_unfinished().await.unwrap();
-        let claimed = database.claim_due(now_ms + time_ms, 1000).await.unwrap();
+        let claimed = database.claim_due(now_ms + time_ms, LATER_MAX).await.unwrap();
         let standings = claimed
             .into_iter()
             .map(|mail| (mail.key, earlier(mail.standing, now_ms, time_ms)))

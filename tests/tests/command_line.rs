@@ -1,4 +1,4 @@
-//! The program as an administrator runs it: started, checked, asked to stop, and killed.
+//! The program as an administrator runs it: started, checked, and asked to stop.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -83,11 +83,6 @@ impl Running {
         let status = tokio::time::timeout(WAIT, self.child.wait()).await.unwrap().unwrap();
         (status.success(), self.said())
     }
-
-    /// Kills it as a power cut does.
-    async fn kill(mut self) {
-        self.child.kill().await.unwrap();
-    }
 }
 
 async fn run(world: &World, config: &Path) -> Running {
@@ -115,39 +110,6 @@ fn run_until_asked_to_stop() {
         world.assert_settled().await;
         assert!(said.contains("mail has stopped"), "{said}");
         assert_discreet(&said);
-    });
-}
-
-/// Killed again and again in the middle of everything, the host loses and doubles nothing.
-#[test]
-fn killed_in_the_middle() {
-    play(async |world| {
-        let config = world.write_config(|_| {});
-        let mut running = run(world, &config).await;
-        running.says("directory: ", 3).await;
-        for room in ["Ops", "Build", "News"] {
-            world.post(room, "anna").await;
-        }
-        world.arrived().await;
-        for round in 0..3 {
-            for number in 0..20 {
-                world.post(["Ops", "Build", "News"][number % 3], "anna").await;
-            }
-            let before = world.found().len();
-            let some = async || round == 0 || world.found().len() > before;
-            world.until("some of it has arrived", some).await;
-            running.kill().await;
-            world.post("Build", "bob").await;
-            running = run(world, &config).await;
-        }
-        running.kill().await;
-        world.let_time_pass(Duration::from_secs(150)).await;
-        let running = run(world, &config).await;
-        world.arrived().await;
-        let (well, said) = running.terminate().await;
-        assert!(well, "{said}");
-        world.assert_settled().await;
-        world.assert_proven();
     });
 }
 

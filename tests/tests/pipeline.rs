@@ -14,7 +14,7 @@ use ews::server::Fault;
 use host::clock;
 use lync::server::{Faults, NewPost};
 use tests::{
-    Tap, World,
+    Dice, Tap, World,
     books::{MARK, token},
     play, play_in,
     world::COMPANY,
@@ -293,20 +293,6 @@ fn lost_connections() {
     });
 }
 
-/// Numbers that look random and are the same at every run.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        // SplitMix64.
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((z ^ (z >> 31)) % u64::try_from(sides).unwrap()).unwrap()
-    }
-}
-
 /// Posts for a larger company in any order, while both servers fail at random and the host crashes.
 #[test]
 fn random_histories() {
@@ -315,7 +301,7 @@ fn random_histories() {
     for seed in [1, 2, 3] {
         play_in(&format!("{COMPANY}\n{more}"), async |world| {
             println!("seed {seed}");
-            let mut dice = Dice(seed);
+            let mut dice = Dice::new(seed);
             let mut host = world.host().await;
             for room in ["Ops", "Build", "News", "Attic"] {
                 world.post(room, "bob").await;

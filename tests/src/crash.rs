@@ -1,0 +1,379 @@
+//! The crash test: the real program is killed at random moments, again and again, while people post
+//! and both servers fail in every way that they can. In the end each post must lie exactly once with
+//! everybody who is owed it.
+//!
+//! A seed fixes the posts, the faults and the strikes, each in its order. It does not fix how they
+//! fall together: real processes and sockets run as fast as they happen to run.
+
+mod inquest;
+mod process;
+mod trouble;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Result, ensure};
+use bridge::message::MessageId;
+use host::{clock, database::Database, embedded::company::Room};
+use lync::server::{NewPost, PoolEvent};
+use tokio::sync::watch;
+
+pub use self::inquest::Report;
+use self::{
+    inquest::Arrivals,
+    process::{Host, Tail},
+    trouble::Tally,
+};
+use crate::{Dice, Log, World};
+
+const COMPANY: &str = include_str!("crash/company.toml");
+/// Longest time from the start until the host is in all rooms and has mailed.
+const START_TIME: Duration = Duration::from_secs(120);
+/// Longest time between two posts, in milliseconds.
+const PACE_MS: usize = 300;
+/// Posts wait while so many are owed to somebody.
+const OPEN_MAX: usize = 1_500;
+/// The pool does something wrong after one post of so many.
+const BEND_EVERY: usize = 12;
+/// Longest time between a start and the kill, in milliseconds, where it is aimed at nothing.
+const LIFE_MS: usize = 2_000;
+/// Longest wait for what a kill is aimed at.
+const AIM_TIME: Duration = Duration::from_secs(6);
+/// Longest time between what a kill is aimed at and the kill, in milliseconds.
+const AFTER_MS: usize = 25;
+/// Longest time that a host is dead, in milliseconds.
+const DEAD_MS: usize = 1_200;
+/// Strikes between two lines of progress.
+const PROGRESS_EVERY: usize = 10;
+/// Time that is let pass at the end for the mails that wait: longer than any back-off that is
+/// likely, and shorter than a server may have a mail queued.
+const PASSED: Duration = Duration::from_secs(20 * 60);
+/// Seconds of a lease where several hosts share the work, and the longest freeze beyond it.
+const LEASE_S: i64 = 5;
+const FREEZE_MORE_MS: usize = 4_000;
+
+/// What is to be done.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The real program.
+    pub program: PathBuf,
+    /// How many times a host is struck.
+    pub kills: usize,
+    /// What fixes the posts, the faults and the strikes.
+    pub seed: u64,
+    /// Hosts that share the work; more than one need `database`.
+    pub hosts: usize,
+    /// `store.database`; left out, a file.
+    pub database: Option<String>,
+    /// Whether some strikes freeze a host for longer than its lease in place of killing it.
+    pub freezes: bool,
+    /// Whether mails of unknown outcome wait in the end as long as they do anywhere, in place of
+    /// minutes being let pass.
+    pub patient: bool,
+}
+
+/// What was done to the hosts.
+#[derive(Clone, Copy, Debug, Default)]
+struct Strikes {
+    kills: usize,
+    freezes: usize,
+}
+
+/// One run.
+struct Run {
+    options: Options,
+    world: World,
+    hosts: Vec<Host>,
+    tail: Tail,
+    arrivals: Arrivals,
+}
+
+/// Runs the test on a runtime of its own. What went wrong is printed, with the last lines of the
+/// hosts, and the directory of the run is kept.
+///
+/// # Errors
+/// What keeps the test from coming to a result: a host that ends by itself, mails that never come
+/// to rest.
+pub fn run(options: Options) -> Result<Report> {
+    ensure!(options.hosts == 1 || options.database.is_some(), "several hosts need --database");
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let report = runtime.block_on(async {
+        let mut run = Run::prepare(options).await?;
+        let result = run.play().await;
+        let whole = result.as_ref().is_ok_and(Report::is_whole);
+        if !whole {
+            run.explain(&result);
+        }
+        result
+    });
+    runtime.shutdown_background();
+    report
+}
+
+impl Run {
+    async fn prepare(options: Options) -> Result<Self> {
+        let world = World::start(COMPANY, Log::default()).await;
+        let tail = Tail::default();
+        let arrivals = Arrivals::follow(&world);
+        let hosts = (1..=options.hosts)
+            .map(|number| {
+                let config = write_config(&world, number, &options)?;
+                let name = format!("host {number}:");
+                Ok(Host::new(name, &options.program, config, tail.clone()))
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { options, world, hosts, tail, arrivals })
+    }
+
+    async fn play(&mut self) -> Result<Report> {
+        let begun = clock::now().instant;
+        let mut messages = self.begin().await?;
+        let Strikes { kills, freezes } = {
+            let seed = self.options.seed;
+            let (stopper, stop) = watch::channel(false);
+            let grave = !self.options.patient;
+            let troubles = trouble::of_exchange(&self.world, Dice::stream(seed, 1), grave, stop);
+            let load =
+                load(&self.world, &self.arrivals, Dice::stream(seed, 2), stopper.subscribe());
+            let strikes = async {
+                let strikes = strikes(
+                    &self.world,
+                    &mut self.hosts,
+                    &self.options,
+                    Dice::stream(seed, 3),
+                    &self.arrivals,
+                )
+                .await;
+                stopper.send_replace(true);
+                strikes
+            };
+            let (strikes, faults, (posts, bends)) = tokio::join!(strikes, troubles, load);
+            messages.extend(posts);
+            self.arrivals.faults = faults.into_iter().chain(bends).collect();
+            strikes?
+        };
+        let struck_s = begun.elapsed().as_secs_f64();
+        self.finish().await?;
+        let mut report = self.inquire(&messages).await?;
+        report.kills = kills;
+        report.freezes = freezes;
+        report.seconds_struck = struck_s;
+        report.seconds = begun.elapsed().as_secs_f64();
+        Ok(report)
+    }
+
+    /// Starts all hosts, and waits until every room is joined and has been mailed about: what is
+    /// said from then on counts, whether a host runs or not.
+    async fn begin(&mut self) -> Result<BTreeMap<usize, MessageId>> {
+        for host in &mut self.hosts {
+            host.start()?;
+        }
+        let rooms = self.world.company().rooms.len();
+        let mut lines = self.tail.changes();
+        let ready = async {
+            while self.tail.count("chat: joined") < rooms || self.tail.count(" members") < rooms {
+                lines.changed().await.unwrap();
+            }
+        };
+        let waited = tokio::time::timeout(START_TIME, ready).await;
+        ensure!(waited.is_ok(), "within {} s the rooms are not joined", START_TIME.as_secs());
+        let mut messages = BTreeMap::new();
+        for room in &self.world.company().rooms {
+            messages.extend([self.world.say(&room.name, "anna", NewPost::text("first")).await]);
+        }
+        ensure!(
+            self.arrivals.all(&self.world, START_TIME).await,
+            "within {} s of a first post the mails are not there",
+            START_TIME.as_secs()
+        );
+        Ok(messages)
+    }
+
+    /// Everything works again: a last start, until all is done; then a stop as anybody's.
+    async fn finish(&mut self) -> Result<()> {
+        self.world.pool_faults(|faults| *faults = lync::server::Faults::default()).await;
+        for host in &mut self.hosts {
+            host.kill().await?;
+        }
+        if !self.options.patient {
+            self.world.let_time_pass(PASSED).await;
+        }
+        for host in &mut self.hosts {
+            host.start()?;
+        }
+        self.arrivals.all(&self.world, self.quiet_max()).await;
+        self.come_to_rest().await?;
+        for host in &mut self.hosts {
+            let status = host.stop().await?;
+            ensure!(status.success(), "asked to stop, a host ends with {status}");
+        }
+        Ok(())
+    }
+
+    /// Longest time without a mail before those that are missing count as lost.
+    fn quiet_max(&self) -> Duration {
+        Duration::from_secs(if self.options.patient { 20 * 60 } else { 4 * 60 })
+    }
+}
+
+fn write_config(world: &World, number: usize, options: &Options) -> Result<PathBuf> {
+    let written = world.write_config(|settings| {
+        settings.set("digest.schedule", "every 3s");
+        settings.set_person(&world.company().sip("kurt"), "schedule", "every 10s");
+        if let Some(database) = &options.database {
+            let directory = world.directory().join(format!("store-{number}"));
+            settings.set("store.directory", directory.to_string_lossy().into_owned());
+            settings.set("store.database", database.as_str());
+            settings.set("store.lease", LEASE_S);
+        }
+    });
+    let file = world.directory().join(format!("host-{number}.toml"));
+    std::fs::rename(written, &file)?;
+    Ok(file)
+}
+
+/// Posts at a random pace until `stop` turns true. Answers what was posted, and what the pool did
+/// wrong meanwhile.
+async fn load(
+    world: &World,
+    arrivals: &Arrivals,
+    mut dice: Dice,
+    mut stop: watch::Receiver<bool>,
+) -> (BTreeMap<usize, MessageId>, Tally) {
+    let (mut messages, mut bends) = (BTreeMap::new(), Tally::new());
+    loop {
+        let pause = dice.time(PACE_MS);
+        let pace = async {
+            tokio::time::sleep(pause).await;
+            arrivals.at_most(world, OPEN_MAX).await;
+        };
+        tokio::select! {
+            () = pace => {}
+            _ = stop.wait_for(|stop| *stop) => return (messages, bends),
+        }
+        let room = dice.pick(&world.company().rooms);
+        let authors = authors(world, room);
+        let author = dice.pick(&authors);
+        messages.extend([world.say(&room.name, author, NewPost::text("words")).await]);
+        if dice.roll(BEND_EVERY) == 0 {
+            trouble::of_pool(world, &mut dice, &mut bends).await;
+        }
+    }
+}
+
+fn authors<'w>(world: &'w World, room: &'w Room) -> Vec<&'w str> {
+    if room.auditorium {
+        return room.presenters.iter().map(String::as_str).collect();
+    }
+    let people = world.company().people(room);
+    people.into_iter().skip(1).map(|user| user.login.as_str()).collect()
+}
+
+/// Strikes one host after the other, and prints how it goes.
+async fn strikes(
+    world: &World,
+    hosts: &mut [Host],
+    options: &Options,
+    mut dice: Dice,
+    arrivals: &Arrivals,
+) -> Result<Strikes> {
+    let mut strikes = Strikes::default();
+    for number in 1..=options.kills {
+        aim(world, &mut dice).await;
+        let host = dice.roll(hosts.len());
+        let host = hosts.get_mut(host).unwrap();
+        if options.freezes && dice.roll(2) == 0 {
+            host.signal("STOP").await?;
+            let lease = Duration::from_secs(LEASE_S.unsigned_abs());
+            tokio::time::sleep(lease + dice.time(FREEZE_MORE_MS)).await;
+            host.signal("CONT").await?;
+            strikes.freezes += 1;
+        } else {
+            host.kill().await?;
+            if dice.roll(3) == 0 {
+                tokio::time::sleep(dice.time(DEAD_MS)).await;
+            }
+            host.start()?;
+            strikes.kills += 1;
+        }
+        if number % PROGRESS_EVERY == 0 {
+            println!(
+                "{number} of {}: {} posts, {} of {} deliveries there",
+                options.kills,
+                world.books.posts(),
+                arrivals.count(),
+                world.books.owed_count(),
+            );
+        }
+    }
+    Ok(strikes)
+}
+
+/// Waits for the moment of a strike: any, or shortly after something has happened.
+async fn aim(world: &World, dice: &mut Dice) {
+    let (what, after) = (dice.roll(6), dice.time(AFTER_MS));
+    let any = dice.time(LIFE_MS);
+    let event = async {
+        match what {
+            0 | 1 => tokio::time::sleep(any).await,
+            2 => drop(world.embedded.exchange.deliveries().recv().await),
+            3 => drop(world.embedded.exchange.changes().changed().await),
+            4 => pool_event(world, |event| matches!(event, PoolEvent::Posted { .. })).await,
+            _ => pool_event(world, |event| matches!(event, PoolEvent::Answered { .. })).await,
+        }
+        if what > 1 {
+            tokio::time::sleep(after).await;
+        }
+    };
+    let _ = tokio::time::timeout(AIM_TIME, event).await;
+}
+
+async fn pool_event(world: &World, is_it: impl Fn(&PoolEvent) -> bool) {
+    let mut events = world.embedded.pool.events();
+    // Whoever is behind has missed one, which will do as well.
+    while events.recv().await.is_ok_and(|event| !is_it(&event)) {}
+}
+
+/// The program beside the one that runs.
+///
+/// # Errors
+/// If it is not there.
+pub fn program() -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let program = own.parent().unwrap_or(Path::new(".")).join("chat-digest-tested");
+    ensure!(program.exists(), "{}: not there: `cargo build -p tests` first", program.display());
+    Ok(program)
+}
+
+impl Run {
+    /// Waits until the hosts have nothing left to do.
+    async fn come_to_rest(&self) -> Result<()> {
+        let begun = clock::now().instant;
+        let mut changes = self.world.embedded.exchange.changes();
+        loop {
+            let left = self.left_to_do().await?;
+            let Some(left) = left else { return Ok(()) };
+            ensure!(begun.elapsed() < self.quiet_max(), "something is left to do: {left}");
+            // The commit comes after what Exchange shows.
+            tokio::select! {
+                changed = changes.changed() => changed?,
+                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            }
+        }
+    }
+
+    async fn left_to_do(&self) -> Result<Option<String>> {
+        if self.options.database.is_some() {
+            return self.unsent().await;
+        }
+        let database = Database::look(&self.world.store()).await?;
+        let counts = database.counts().await;
+        database.close().await;
+        let counts = counts?;
+        let idle = counts.unplanned == 0 && counts.kept == 0 && counts.waiting == 0;
+        Ok((!idle).then(|| format!("{counts:?}")))
+    }
+}

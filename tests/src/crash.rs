@@ -12,14 +12,19 @@ mod trouble;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use anyhow::{Result, ensure};
 use bridge::message::MessageId;
-use host::{clock, database::Database, embedded::company::Room};
+use host::{
+    clock,
+    database::Database,
+    embedded::company::{Company, Room},
+};
 use lync::server::{NewPost, PoolEvent};
-use tokio::sync::watch;
+use tokio::sync::{broadcast::Receiver, watch};
 
 pub use self::inquest::Report;
 use self::{
@@ -33,15 +38,17 @@ const COMPANY: &str = include_str!("crash/company.toml");
 /// Longest time from the start until the host is in all rooms and has mailed.
 const START_TIME: Duration = Duration::from_secs(120);
 /// Longest time between two posts, in milliseconds.
-const PACE_MS: usize = 300;
+const PACE_MS: usize = 500;
 /// Posts wait while so many are owed to somebody.
-const OPEN_MAX: usize = 1_500;
+const OPEN_MAX: usize = 800;
 /// The pool does something wrong after one post of so many.
 const BEND_EVERY: usize = 12;
 /// Longest time between a start and the kill, in milliseconds, where it is aimed at nothing.
 const LIFE_MS: usize = 2_000;
 /// Longest wait for what a kill is aimed at.
 const AIM_TIME: Duration = Duration::from_secs(6);
+/// Most of them that happen before it.
+const EVENTS_MAX: usize = 15;
 /// Longest time between what a kill is aimed at and the kill, in milliseconds.
 const AFTER_MS: usize = 25;
 /// Longest time that a host is dead, in milliseconds.
@@ -182,7 +189,9 @@ impl Run {
         ensure!(waited.is_ok(), "within {} s the rooms are not joined", START_TIME.as_secs());
         let mut messages = BTreeMap::new();
         for room in &self.world.company().rooms {
-            messages.extend([self.world.say(&room.name, "anna", NewPost::text("first")).await]);
+            // Whoever speaks in a room is taken for one of its people.
+            let author = authors(room, self.world.company()).swap_remove(0);
+            messages.extend([self.world.say(&room.name, author, NewPost::text("first")).await]);
         }
         ensure!(
             self.arrivals.all(&self.world, START_TIME).await,
@@ -255,7 +264,7 @@ async fn load(
             _ = stop.wait_for(|stop| *stop) => return (messages, bends),
         }
         let room = dice.pick(&world.company().rooms);
-        let authors = authors(world, room);
+        let authors = authors(room, world.company());
         let author = dice.pick(&authors);
         messages.extend([world.say(&room.name, author, NewPost::text("words")).await]);
         if dice.roll(BEND_EVERY) == 0 {
@@ -264,12 +273,12 @@ async fn load(
     }
 }
 
-fn authors<'w>(world: &'w World, room: &'w Room) -> Vec<&'w str> {
+/// Who may write in a room, the service left out.
+fn authors<'c>(room: &'c Room, company: &'c Company) -> Vec<&'c str> {
     if room.auditorium {
         return room.presenters.iter().map(String::as_str).collect();
     }
-    let people = world.company().people(room);
-    people.into_iter().skip(1).map(|user| user.login.as_str()).collect()
+    company.people(room).into_iter().skip(1).map(|user| user.login.as_str()).collect()
 }
 
 /// Strikes one host after the other, and prints how it goes.
@@ -312,28 +321,32 @@ async fn strikes(
     Ok(strikes)
 }
 
-/// Waits for the moment of a strike: any, or shortly after something has happened.
+/// Waits for the moment of a strike: any, or shortly after something has happened so many times.
 async fn aim(world: &World, dice: &mut Dice) {
-    let (what, after) = (dice.roll(6), dice.time(AFTER_MS));
+    let (what, times, after) = (dice.roll(6), 1 + dice.roll(EVENTS_MAX), dice.time(AFTER_MS));
     let any = dice.time(LIFE_MS);
+    let (mut mails, mut requests) =
+        (world.embedded.exchange.deliveries(), world.embedded.exchange.changes());
+    let mut events = world.embedded.pool.events();
     let event = async {
-        match what {
-            0 | 1 => tokio::time::sleep(any).await,
-            2 => drop(world.embedded.exchange.deliveries().recv().await),
-            3 => drop(world.embedded.exchange.changes().changed().await),
-            4 => pool_event(world, |event| matches!(event, PoolEvent::Posted { .. })).await,
-            _ => pool_event(world, |event| matches!(event, PoolEvent::Answered { .. })).await,
+        if what < 2 {
+            return tokio::time::sleep(any).await;
         }
-        if what > 1 {
-            tokio::time::sleep(after).await;
+        for _ in 0..times {
+            // Whoever is behind has missed one, which will do as well.
+            match what {
+                2 => drop(mails.recv().await),
+                3 => drop(requests.changed().await),
+                4 => until(&mut events, |event| matches!(event, PoolEvent::Posted { .. })).await,
+                _ => until(&mut events, |event| matches!(event, PoolEvent::Answered { .. })).await,
+            }
         }
+        tokio::time::sleep(after).await;
     };
     let _ = tokio::time::timeout(AIM_TIME, event).await;
 }
 
-async fn pool_event(world: &World, is_it: impl Fn(&PoolEvent) -> bool) {
-    let mut events = world.embedded.pool.events();
-    // Whoever is behind has missed one, which will do as well.
+async fn until(events: &mut Receiver<Arc<PoolEvent>>, is_it: impl Fn(&PoolEvent) -> bool) {
     while events.recv().await.is_ok_and(|event| !is_it(&event)) {}
 }
 

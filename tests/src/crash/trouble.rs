@@ -15,6 +15,8 @@ pub(super) type Tally = BTreeMap<&'static str, usize>;
 
 /// Most requests of an operation that pass between two faults.
 const PASSED_MAX: usize = 4;
+/// Faults that wait for their request at once.
+const WAITING_MAX: usize = 3;
 /// One fault of so many is one after which the account rests for minutes.
 const GRAVE_EVERY: usize = 40;
 /// Which operations meet faults; `None` is any, whoever asks.
@@ -39,16 +41,14 @@ pub(super) async fn of_exchange(
 ) -> Tally {
     let mut tally = Tally::new();
     let mut changes = world.embedded.exchange.changes();
-    let mut waiting = "";
     while !*stop.borrow_and_update() {
         world.exchange(|exchange| {
-            if exchange.faults.is_empty() {
+            while exchange.faults.waiting().len() < WAITING_MAX {
                 let operation = *dice.pick(&OPERATIONS);
                 let skip = u32::try_from(dice.roll(PASSED_MAX)).unwrap();
-                let (name, fault) = draw(&mut dice, grave);
+                let fault = draw(&mut dice, grave);
+                *tally.entry(name(&fault)).or_default() += 1;
                 exchange.faults.add_later(operation, skip, 1, fault);
-                *tally.entry(name).or_default() += 1;
-                waiting = name;
             }
         });
         tokio::select! {
@@ -57,46 +57,71 @@ pub(super) async fn of_exchange(
         }
     }
     world.exchange(|exchange| {
-        if !exchange.faults.is_empty() {
-            exchange.faults.clear();
-            tally.entry(waiting).and_modify(|count| *count -= 1);
+        for unmet in exchange.faults.waiting() {
+            tally.entry(name(unmet)).and_modify(|count| *count -= 1);
         }
+        exchange.faults.clear();
     });
     tally
 }
 
-fn draw(dice: &mut Dice, grave: bool) -> (&'static str, Fault) {
-    let http = |status, headers: &[(&str, &str)]| {
-        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        Fault::Http { status, headers: headers.iter().map(own).collect() }
-    };
-    let item = |code, at| Fault::Item { code: ResponseCode::new(code), at };
+fn draw(dice: &mut Dice, grave: bool) -> Fault {
+    let item = |code, at| Fault::Item { code: ResponseCode::new(code), at: Some(at) };
     if grave && dice.roll(GRAVE_EVERY) == 0 {
         return match dice.roll(4) {
-            0 => ("HTTP 401", http(401, &[])),
-            1 => ("HTTP 403", http(403, &[])),
-            2 => ("HTTP 456", http(456, &[])),
-            _ => ("HTTP 302", http(302, &[("Location", "https://elsewhere.example/")])),
+            0 => http(401, None),
+            1 => http(403, None),
+            2 => http(456, None),
+            _ => http(302, Some(("Location", "https://elsewhere.example/"))),
         };
     }
     let milliseconds = u32::try_from(50 + dice.roll(300)).unwrap();
     match dice.roll(16) {
-        0..=2 => ("answer lost after effect", Fault::DropAfter),
-        3 => ("answer cut short", Fault::Truncate { bytes: dice.roll(800) }),
-        4 => ("connection reset before effect", Fault::DropBefore),
-        5 => ("busy with back-off", Fault::ServerBusy { back_off_ms: Some(milliseconds) }),
-        6 => ("HTTP 503", http(503, &[("Retry-After", "1")])),
-        7 => ("HTTP 429", http(429, &[("Retry-After", "1")])),
-        8 => ("HTTP 500", http(500, &[])),
-        9 => ("HTTP 500 with X-CasErrorCode", http(500, &[("X-CasErrorCode", "BackEndFailure")])),
-        10 | 11 => ("slow", Fault::Delay(Duration::from_millis(milliseconds.into()) * 3)),
-        12 => ("an item refused", item("ErrorMailboxStoreUnavailable", Some(dice.roll(3)))),
-        13 => ("items not processed", item("ErrorBatchProcessingStopped", Some(dice.roll(3)))),
-        14 => match dice.roll(2) {
-            0 => ("change key stale", Fault::StaleChangeKey),
-            _ => ("Message-ID rewritten", Fault::RewriteMessageId),
-        },
-        _ => ("parked in the Outbox", Fault::Park(Duration::from_millis(milliseconds.into()) * 8)),
+        0..=2 => Fault::DropAfter,
+        3 => Fault::Truncate { bytes: dice.roll(800) },
+        4 => Fault::DropBefore,
+        5 => Fault::ServerBusy { back_off_ms: Some(milliseconds) },
+        6 => http(503, Some(("Retry-After", "1"))),
+        7 => http(429, Some(("Retry-After", "1"))),
+        8 => http(500, None),
+        9 => http(500, Some(("X-CasErrorCode", "BackEndFailure"))),
+        10 | 11 => Fault::Delay(Duration::from_millis(milliseconds.into()) * 3),
+        12 => item("ErrorMailboxStoreUnavailable", dice.roll(3)),
+        13 => item("ErrorBatchProcessingStopped", dice.roll(3)),
+        14 if dice.roll(2) == 0 => Fault::StaleChangeKey,
+        14 => Fault::RewriteMessageId,
+        _ => Fault::Park(Duration::from_millis(milliseconds.into()) * 8),
+    }
+}
+
+fn http(status: u16, header: Option<(&str, &str)>) -> Fault {
+    let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    Fault::Http { status, headers: header.map(own).into_iter().collect() }
+}
+
+fn name(fault: &Fault) -> &'static str {
+    match fault {
+        Fault::Http { headers, .. } if headers.iter().any(|(name, _)| name == "X-CasErrorCode") => {
+            "HTTP 500 with X-CasErrorCode"
+        }
+        Fault::Http { status: 302, .. } => "HTTP 302",
+        Fault::Http { status: 401, .. } => "HTTP 401",
+        Fault::Http { status: 403, .. } => "HTTP 403",
+        Fault::Http { status: 429, .. } => "HTTP 429",
+        Fault::Http { status: 456, .. } => "HTTP 456",
+        Fault::Http { status: 503, .. } => "HTTP 503",
+        Fault::Http { .. } => "HTTP 500",
+        Fault::ServerBusy { .. } => "busy with back-off",
+        Fault::Soap(_) => "refused as a whole",
+        Fault::Item { .. } => "an item refused",
+        Fault::StaleChangeKey => "change key stale",
+        Fault::DropBefore => "connection reset before effect",
+        Fault::DropAfter => "answer lost after effect",
+        Fault::Truncate { .. } => "answer cut short",
+        Fault::Delay(_) => "slow",
+        Fault::Park(_) => "parked in the Outbox",
+        Fault::RewriteMessageId => "Message-ID rewritten",
+        Fault::Lose => "lost for good",
     }
 }
 

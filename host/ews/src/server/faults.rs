@@ -100,6 +100,11 @@ impl Faults {
         self.waiting.is_empty()
     }
 
+    /// What is still to come.
+    pub fn waiting(&self) -> impl ExactSizeIterator<Item = &Fault> {
+        self.waiting.iter().map(|rule| &rule.fault)
+    }
+
     /// The failure that this request meets.
     pub(crate) fn take(&mut self, operation: &str) -> Option<Fault> {
         let mut met = None;
@@ -138,6 +143,7 @@ mod tests {
         faults.add_later(None, 1, 1, Fault::DropBefore);
         assert_eq!(faults.take("CreateItem"), None);
         assert_eq!(faults.take("SendItem"), Some(Fault::DropAfter));
+        assert_eq!(faults.waiting().collect::<Vec<_>>(), [&Fault::DropAfter, &Fault::DropBefore]);
         assert_eq!(faults.take("CreateItem"), Some(Fault::DropBefore));
         assert_eq!(faults.take("SendItem"), Some(Fault::DropAfter));
         assert!(faults.is_empty());

@@ -35,8 +35,13 @@ use self::{
 use crate::{Dice, Log, World};
 
 const COMPANY: &str = include_str!("crash/company.toml");
+/// First starts that are cut short, and the longest time until then, in milliseconds.
+const EARLY_KILLS: usize = 4;
+const EARLY_MS: usize = 1_200;
 /// Longest time from the start until the host is in all rooms and has mailed.
 const START_TIME: Duration = Duration::from_secs(120);
+/// Longest time without a look at what nobody tells of: whether a host has ended, what it committed.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Longest time between two posts, in milliseconds.
 const PACE_MS: usize = 500;
 /// Posts wait while so many are owed to somebody.
@@ -172,21 +177,30 @@ impl Run {
         Ok(report)
     }
 
-    /// Starts all hosts, and waits until every room is joined and has been mailed about: what is
-    /// said from then on counts, whether a host runs or not.
+    /// Starts all hosts, after some starts that are cut short: while the database is made and the
+    /// guest compiled. Waits until every room is joined and has been mailed about: what is said from
+    /// then on counts, whether a host runs or not.
     async fn begin(&mut self) -> Result<BTreeMap<usize, MessageId>> {
-        for host in &mut self.hosts {
-            host.start()?;
+        let mut dice = Dice::stream(self.options.seed, 4);
+        for _ in 0..EARLY_KILLS {
+            self.start_all()?;
+            tokio::time::sleep(dice.time(EARLY_MS)).await;
+            self.kill_all().await?;
         }
+        let (joined, listed) = (self.tail.count("chat: joined"), self.tail.count(" members"));
+        self.start_all()?;
         let rooms = self.world.company().rooms.len();
         let mut lines = self.tail.changes();
-        let ready = async {
-            while self.tail.count("chat: joined") < rooms || self.tail.count(" members") < rooms {
-                lines.changed().await.unwrap();
+        let begun = clock::now().instant;
+        while self.tail.count("chat: joined") < joined + rooms
+            || self.tail.count(" members") < listed + rooms
+        {
+            let _ = tokio::time::timeout(LOOK_AGAIN, lines.changed()).await;
+            for host in &mut self.hosts {
+                host.check()?;
             }
-        };
-        let waited = tokio::time::timeout(START_TIME, ready).await;
-        ensure!(waited.is_ok(), "within {} s the rooms are not joined", START_TIME.as_secs());
+            ensure!(begun.elapsed() < START_TIME, "after {START_TIME:?} not all rooms are joined");
+        }
         let mut messages = BTreeMap::new();
         for room in &self.world.company().rooms {
             // Whoever speaks in a room is taken for one of its people.
@@ -195,8 +209,7 @@ impl Run {
         }
         ensure!(
             self.arrivals.all(&self.world, START_TIME).await,
-            "within {} s of a first post the mails are not there",
-            START_TIME.as_secs()
+            "{START_TIME:?} after the first posts their mails are not there"
         );
         Ok(messages)
     }
@@ -204,20 +217,27 @@ impl Run {
     /// Everything works again: a last start, until all is done; then a stop as anybody's.
     async fn finish(&mut self) -> Result<()> {
         self.world.pool_faults(|faults| *faults = lync::server::Faults::default()).await;
-        for host in &mut self.hosts {
-            host.kill().await?;
-        }
+        self.kill_all().await?;
         if !self.options.patient {
             self.world.let_time_pass(PASSED).await;
         }
-        for host in &mut self.hosts {
-            host.start()?;
-        }
+        self.start_all()?;
         self.arrivals.all(&self.world, self.quiet_max()).await;
         self.come_to_rest().await?;
         for host in &mut self.hosts {
             let status = host.stop().await?;
             ensure!(status.success(), "asked to stop, a host ends with {status}");
+        }
+        Ok(())
+    }
+
+    fn start_all(&mut self) -> Result<()> {
+        self.hosts.iter_mut().try_for_each(Host::start)
+    }
+
+    async fn kill_all(&mut self) -> Result<()> {
+        for host in &mut self.hosts {
+            host.kill().await?;
         }
         Ok(())
     }
@@ -373,7 +393,7 @@ impl Run {
             // The commit comes after what Exchange shows.
             tokio::select! {
                 changed = changes.changed() => changed?,
-                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
             }
         }
     }

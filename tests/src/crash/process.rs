@@ -86,15 +86,24 @@ impl Host {
         Ok(())
     }
 
+    /// Makes sure that it runs.
+    ///
+    /// # Errors
+    /// If it has ended by itself.
+    pub(super) fn check(&mut self) -> Result<()> {
+        match self.child.as_mut().map(Child::try_wait).transpose()?.flatten() {
+            Some(status) => bail!("{} it has ended by itself: {status}", self.name),
+            None => Ok(()),
+        }
+    }
+
     /// Kills it as a power cut does.
     ///
     /// # Errors
     /// If it has ended by itself before.
     pub(super) async fn kill(&mut self) -> Result<()> {
+        self.check()?;
         let Some(mut child) = self.child.take() else { return Ok(()) };
-        if let Some(status) = child.try_wait()? {
-            bail!("{} has ended by itself: {status}", self.name);
-        }
         self.tail.say(format!("{} == killed", self.name));
         child.kill().await?;
         Ok(())
@@ -105,7 +114,7 @@ impl Host {
         let id = self.child.as_ref().and_then(Child::id).context("the host does not run")?;
         self.tail.say(format!("{} == SIG{signal}", self.name));
         let kill = Command::new("kill").args([&format!("-{signal}"), &id.to_string()]).status();
-        ensure!(kill.await?.success(), "{} cannot be sent SIG{signal}", self.name);
+        ensure!(kill.await?.success(), "{} it cannot be sent SIG{signal}", self.name);
         Ok(())
     }
 
@@ -114,7 +123,7 @@ impl Host {
         self.signal("TERM").await?;
         let mut child = self.child.take().context("the host does not run")?;
         let ended = tokio::time::timeout(END_TIME, child.wait()).await;
-        Ok(ended.with_context(|| format!("{} does not stop", self.name))??)
+        Ok(ended.with_context(|| format!("{} it does not stop", self.name))??)
     }
 
     /// What another command of the program says with the same configuration.

@@ -62,6 +62,7 @@ pub(super) async fn of_exchange(
         }
         exchange.faults.clear();
     });
+    tally.retain(|_, count| *count > 0);
     tally
 }
 

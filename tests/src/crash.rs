@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 use bridge::message::MessageId;
 use host::{
     clock,
@@ -24,7 +24,10 @@ use host::{
     embedded::company::{Company, Room},
 };
 use lync::server::{NewPost, PoolEvent};
-use tokio::sync::{broadcast::Receiver, watch};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::{broadcast::Receiver, watch},
+};
 
 pub use self::inquest::Report;
 use self::{
@@ -87,11 +90,12 @@ pub struct Options {
     pub patient: bool,
 }
 
-/// What was done to the hosts.
-#[derive(Clone, Copy, Debug, Default)]
-struct Strikes {
+/// What was done, and what was said meanwhile.
+struct Attack {
     kills: usize,
     freezes: usize,
+    faults: Tally,
+    messages: BTreeMap<usize, MessageId>,
 }
 
 /// One run.
@@ -114,7 +118,13 @@ pub fn run(options: Options) -> Result<Report> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let report = runtime.block_on(async {
         let mut run = Run::prepare(options).await?;
-        let result = run.play().await;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let result = tokio::select! {
+            result = run.play() => result,
+            // The hosts end with us, also those that are frozen.
+            _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")),
+            _ = terminate.recv() => Err(anyhow!("asked to end")),
+        };
         let whole = result.as_ref().is_ok_and(Report::is_whole);
         if !whole {
             run.explain(&result);
@@ -143,38 +153,37 @@ impl Run {
     async fn play(&mut self) -> Result<Report> {
         let begun = clock::now().instant;
         let mut messages = self.begin().await?;
-        let Strikes { kills, freezes } = {
-            let seed = self.options.seed;
-            let (stopper, stop) = watch::channel(false);
-            let grave = !self.options.patient;
-            let troubles = trouble::of_exchange(&self.world, Dice::stream(seed, 1), grave, stop);
-            let load =
-                load(&self.world, &self.arrivals, Dice::stream(seed, 2), stopper.subscribe());
-            let strikes = async {
-                let strikes = strikes(
-                    &self.world,
-                    &mut self.hosts,
-                    &self.options,
-                    Dice::stream(seed, 3),
-                    &self.arrivals,
-                )
-                .await;
-                stopper.send_replace(true);
-                strikes
-            };
-            let (strikes, faults, (posts, bends)) = tokio::join!(strikes, troubles, load);
-            messages.extend(posts);
-            self.arrivals.faults = faults.into_iter().chain(bends).collect();
-            strikes?
-        };
-        let struck_s = begun.elapsed().as_secs_f64();
+        let attack = self.attack().await?;
+        let seconds_struck = begun.elapsed().as_secs_f64();
         self.finish().await?;
-        let mut report = self.inquire(&messages).await?;
-        report.kills = kills;
-        report.freezes = freezes;
-        report.seconds_struck = struck_s;
-        report.seconds = begun.elapsed().as_secs_f64();
-        Ok(report)
+        messages.extend(attack.messages);
+        Ok(Report {
+            kills: attack.kills,
+            freezes: attack.freezes,
+            faults: attack.faults,
+            seconds_struck,
+            seconds: begun.elapsed().as_secs_f64(),
+            ..self.inquire(&messages).await?
+        })
+    }
+
+    /// People post, the servers fail and hosts are struck, all at once, until the last strike.
+    async fn attack(&mut self) -> Result<Attack> {
+        let Self { options, world, hosts, tail, arrivals } = self;
+        let dice = |number| Dice::stream(options.seed, number);
+        let (stopper, stop) = watch::channel(false);
+        let grave = !options.patient;
+        let troubles = trouble::of_exchange(world, dice(1), grave, stop.clone());
+        let load = load(world, arrivals, dice(2), stop);
+        let scene = Scene { options, world, tail, arrivals };
+        let strikes = async {
+            let strikes = scene.strike_all(hosts, dice(3)).await;
+            stopper.send_replace(true);
+            strikes
+        };
+        let (strikes, faults, (messages, bends)) = tokio::join!(strikes, troubles, load);
+        let (kills, freezes) = strikes?;
+        Ok(Attack { kills, freezes, faults: faults.into_iter().chain(bends).collect(), messages })
     }
 
     /// Starts all hosts, after some starts that are cut short: while the database is made and the
@@ -301,69 +310,91 @@ fn authors<'c>(room: &'c Room, company: &'c Company) -> Vec<&'c str> {
     company.people(room).into_iter().skip(1).map(|user| user.login.as_str()).collect()
 }
 
-/// Strikes one host after the other, and prints how it goes.
-async fn strikes(
-    world: &World,
-    hosts: &mut [Host],
-    options: &Options,
-    mut dice: Dice,
-    arrivals: &Arrivals,
-) -> Result<Strikes> {
-    let mut strikes = Strikes::default();
-    for number in 1..=options.kills {
-        aim(world, &mut dice).await;
-        let host = dice.roll(hosts.len());
-        let host = hosts.get_mut(host).unwrap();
-        if options.freezes && dice.roll(2) == 0 {
-            host.signal("STOP").await?;
-            let lease = Duration::from_secs(LEASE_S.unsigned_abs());
-            tokio::time::sleep(lease + dice.time(FREEZE_MORE_MS)).await;
-            host.signal("CONT").await?;
-            strikes.freezes += 1;
-        } else {
-            host.kill().await?;
-            if dice.roll(3) == 0 {
-                tokio::time::sleep(dice.time(DEAD_MS)).await;
-            }
-            host.start()?;
-            strikes.kills += 1;
-        }
-        if number % PROGRESS_EVERY == 0 {
-            println!(
-                "{number} of {}: {} posts, {} of {} deliveries there",
-                options.kills,
-                world.books.posts(),
-                arrivals.count(),
-                world.books.owed_count(),
-            );
-        }
-    }
-    Ok(strikes)
+/// Where hosts are struck.
+struct Scene<'r> {
+    options: &'r Options,
+    world: &'r World,
+    tail: &'r Tail,
+    arrivals: &'r Arrivals,
 }
 
-/// Waits for the moment of a strike: any, or shortly after something has happened so many times.
-async fn aim(world: &World, dice: &mut Dice) {
-    let (what, times, after) = (dice.roll(6), 1 + dice.roll(EVENTS_MAX), dice.time(AFTER_MS));
-    let any = dice.time(LIFE_MS);
-    let (mut mails, mut requests) =
-        (world.embedded.exchange.deliveries(), world.embedded.exchange.changes());
-    let mut events = world.embedded.pool.events();
-    let event = async {
-        if what < 2 {
-            return tokio::time::sleep(any).await;
-        }
-        for _ in 0..times {
-            // Whoever is behind has missed one, which will do as well.
-            match what {
-                2 => drop(mails.recv().await),
-                3 => drop(requests.changed().await),
-                4 => until(&mut events, |event| matches!(event, PoolEvent::Posted { .. })).await,
-                _ => until(&mut events, |event| matches!(event, PoolEvent::Answered { .. })).await,
+impl Scene<'_> {
+    /// Strikes one host after the other, and prints how it goes. Answers how many were killed and
+    /// how many frozen.
+    async fn strike_all(&self, hosts: &mut [Host], mut dice: Dice) -> Result<(usize, usize)> {
+        let (mut kills, mut freezes) = (0, 0);
+        for number in 1..=self.options.kills {
+            self.aim(&mut dice).await;
+            let host = dice.roll(hosts.len());
+            let host = hosts.get_mut(host).unwrap();
+            if self.options.freezes && dice.roll(2) == 0 {
+                freeze(host, &mut dice).await?;
+                freezes += 1;
+            } else {
+                kill(host, &mut dice).await?;
+                kills += 1;
+            }
+            if number % PROGRESS_EVERY == 0 {
+                println!(
+                    "{number} of {}: {} posts, {} of {} deliveries there",
+                    self.options.kills,
+                    self.world.books.posts(),
+                    self.arrivals.count(),
+                    self.world.books.owed_count(),
+                );
             }
         }
-        tokio::time::sleep(after).await;
-    };
-    let _ = tokio::time::timeout(AIM_TIME, event).await;
+        Ok((kills, freezes))
+    }
+
+    /// Waits for the moment of a strike: any, or shortly after something has happened so many times.
+    async fn aim(&self, dice: &mut Dice) {
+        let (what, times, after) = (dice.roll(7), 1 + dice.roll(EVENTS_MAX), dice.time(AFTER_MS));
+        let any = dice.time(LIFE_MS);
+        let servers = &self.world.embedded;
+        let (mut mails, mut requests) = (servers.exchange.deliveries(), servers.exchange.changes());
+        let (mut events, mut lines) = (servers.pool.events(), self.tail.changes());
+        let event = async {
+            if what < 2 {
+                return tokio::time::sleep(any).await;
+            }
+            for _ in 0..times {
+                // Whoever is behind has missed one, which will do as well.
+                match what {
+                    2 => drop(mails.recv().await),
+                    3 => drop(requests.changed().await),
+                    // Often before it is in the rooms.
+                    4 => drop(lines.changed().await),
+                    5 => {
+                        until(&mut events, |event| matches!(event, PoolEvent::Posted { .. })).await
+                    }
+                    _ => {
+                        until(&mut events, |event| matches!(event, PoolEvent::Answered { .. }))
+                            .await;
+                    }
+                }
+            }
+            tokio::time::sleep(after).await;
+        };
+        let _ = tokio::time::timeout(AIM_TIME, event).await;
+    }
+}
+
+/// Kills a host, and starts it again at once or after a while.
+async fn kill(host: &mut Host, dice: &mut Dice) -> Result<()> {
+    host.kill().await?;
+    if dice.roll(3) == 0 {
+        tokio::time::sleep(dice.time(DEAD_MS)).await;
+    }
+    host.start()
+}
+
+/// Freezes a host for longer than its lease.
+async fn freeze(host: &mut Host, dice: &mut Dice) -> Result<()> {
+    host.signal("STOP").await?;
+    let lease = Duration::from_secs(LEASE_S.unsigned_abs());
+    tokio::time::sleep(lease + dice.time(FREEZE_MORE_MS)).await;
+    host.signal("CONT").await
 }
 
 async fn until(events: &mut Receiver<Arc<PoolEvent>>, is_it: impl Fn(&PoolEvent) -> bool) {

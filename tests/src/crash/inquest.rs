@@ -16,7 +16,7 @@ use host::{database::Database, mail::receipt};
 use serde_json::{Value, json};
 use tokio::sync::{broadcast::error::RecvError, watch};
 
-use super::{Run, trouble::Tally};
+use super::Run;
 use crate::{World, books};
 
 /// Lost and doubled posts that are named.
@@ -31,15 +31,12 @@ const QUIET: Duration = Duration::from_secs(15);
 pub(super) struct Arrivals {
     seen: Arc<Mutex<HashSet<(usize, String)>>>,
     count: watch::Sender<usize>,
-    /// What was made to go wrong meanwhile.
-    pub(super) faults: Tally,
 }
 
 impl Arrivals {
     /// Follows the mails that arrive in a world.
     pub(super) fn follow(world: &World) -> Self {
-        let arrivals =
-            Self { seen: Arc::default(), count: watch::Sender::new(0), faults: Tally::new() };
+        let arrivals = Self { seen: Arc::default(), count: watch::Sender::new(0) };
         let follower = arrivals.clone();
         let exchange = world.embedded.exchange.clone();
         let company = world.company().clone();
@@ -135,7 +132,7 @@ pub struct Report {
     /// In all.
     pub seconds: f64,
     /// What was lost and doubled, in words.
-    named: Vec<String>,
+    pub(super) named: Vec<String>,
 }
 
 impl Report {
@@ -178,7 +175,6 @@ impl Run {
         let mut report = Report {
             seed: self.options.seed,
             hosts: self.options.hosts,
-            faults: self.arrivals.faults.clone(),
             posts: world.books.posts(),
             deliveries: owed.len(),
             unproven: world.unproven(),

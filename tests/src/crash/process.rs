@@ -77,6 +77,9 @@ impl Host {
 
     pub(super) fn start(&mut self) -> Result<()> {
         let mut command = self.command(&["run"]);
+        // When the shell that started all this ends, the system sends SIGHUP to the whole group if
+        // one of it is frozen.
+        command.process_group(0);
         let spawned = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         let mut child = spawned.with_context(|| format!("{}", self.program.display()))?;
         if let Some(stderr) = child.stderr.take() {

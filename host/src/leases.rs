@@ -135,7 +135,10 @@ impl Leases {
             );
         }
         if held.orphans > 0 {
-            info!("leases: {} mails were on their way when the host stopped that asked for them; looking for them", held.orphans);
+            info!(
+                "leases: {} mails were on their way when the host stopped that asked for them; looking for them",
+                held.orphans
+            );
         }
         let mut inner = self.lock();
         inner.foreign.extend(held.others.iter().cloned());

@@ -433,7 +433,7 @@ impl Run {
         if self.options.database.is_some() {
             return self.unsent().await;
         }
-        let database = Database::look(&self.world.store()).await?;
+        let database = Database::look(self.world.place()).await?;
         let counts = database.counts().await;
         database.close().await;
         let counts = counts?;

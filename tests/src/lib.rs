@@ -11,8 +11,8 @@
 )]
 
 pub mod books;
-mod dice;
 pub mod crash;
+mod dice;
 pub mod engine;
 pub mod log;
 pub mod settings;

@@ -232,7 +232,7 @@ impl Run {
         if self.options.database.is_some() {
             return Ok(self.ends().await?.1);
         }
-        let database = Database::look(&self.world.store()).await?;
+        let database = Database::look(self.world.place()).await?;
         let counts = database.counts().await;
         database.close().await;
         let counts = counts?;

@@ -360,9 +360,12 @@ impl Standing {
         self
     }
 
-    /// A look came to nothing: it is repeated as long as the mail lives.
-    fn not_seen(self, until_ms: Option<i64>, reason: String, jitter: u64, now_ms: i64) -> Self {
-        if !self.is_spent(now_ms) {
+    /// A look came to nothing: it is repeated, for a lifetime from the request on. A mail that is
+    /// older than that when it is asked for may be sent as well as any other.
+    fn not_seen(mut self, until_ms: Option<i64>, reason: String, jitter: u64, now_ms: i64) -> Self {
+        // A clock put back must not make the request appear to begin in the future for ever.
+        self.asked_ms = Some(self.asked_ms.unwrap_or(now_ms).min(now_ms));
+        if self.asked_for(now_ms) < LIFETIME_MS {
             return self.wait(until_ms, reason, jitter, now_ms);
         }
         let end = match self.state {

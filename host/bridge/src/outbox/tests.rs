@@ -163,6 +163,19 @@ fn a_look_that_gets_no_answer_is_repeated_and_never_resends() {
     assert!((90..110).contains(&looks), "{looks}");
 }
 
+/// After an outage longer than a mail's lifetime, one lost look is no reason to take a mail for sent.
+#[test]
+fn an_old_mail_is_looked_for_as_long_as_a_young_one() {
+    let late = 2 * LIFETIME_MS;
+    let drafted = drafting().advance(Outcome::Drafted(draft("d")), EVEN, 0).unwrap();
+    let mail = drafted.begin(late).unwrap().resume(late);
+    let mail = mail.begin(late).unwrap().advance(unknown(late), EVEN, late).unwrap();
+    assert_eq!(mail.task(), Some(Task::FindSent(draft("d"))));
+    let end = late + LIFETIME_MS;
+    let mail = Standing { due_ms: Some(end), ..mail }.begin(end).unwrap();
+    assert_eq!(mail.advance(unknown(end), EVEN, end).unwrap().state, State::Unconfirmed);
+}
+
 #[test]
 fn a_restart_looks_before_it_repeats() {
     assert_eq!(drafting().resume(9).task(), Some(Task::FindDraft));

@@ -16,10 +16,26 @@ struct Fast {
 
 static FAST: OnceLock<Fast> = OnceLock::new();
 
+#[cfg(test)]
+thread_local! {
+    /// What the clocks of this thread show in a test that has a time of its own.
+    static HELD: std::cell::Cell<Option<Now>> = const { std::cell::Cell::new(None) };
+}
+
+/// From now on both clocks show this on the calling thread, until the next call.
+#[cfg(test)]
+pub(crate) fn hold(now: Option<Now>) {
+    HELD.set(now);
+}
+
 /// Reads both clocks.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "the one place that asks the time")]
 pub fn now() -> Now {
+    #[cfg(test)]
+    if let Some(held) = HELD.get() {
+        return held;
+    }
     let instant = Instant::now();
     let unix = match FAST.get() {
         None => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO),

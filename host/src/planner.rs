@@ -210,7 +210,7 @@ impl Planner {
 }
 
 /// That messages were missed is no guest's to keep back: everybody is told with the next digest.
-fn gap_plan(message: &Message, members: Vec<Member>, service: &Address) -> Plan {
+pub(crate) fn gap_plan(message: &Message, members: Vec<Member>, service: &Address) -> Plan {
     let offer = Offer::new(message, members, service, 0);
     let of = |off: bool| {
         let all = offer.offered().filter(|one| (one.member.wish == Wish::Off) == off);

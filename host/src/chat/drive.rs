@@ -18,11 +18,8 @@ use tokio::{
 };
 use tracing::warn;
 
-use super::{Chat, Close, Order, choose::Chooser, connect::Connection, review::Review, stop_asked};
-use crate::{
-    clock::{self, OsEntropy},
-    config::HostPort,
-};
+use super::{Chat, Close, Order, choose::Chooser, connect::Stream, review::Review, stop_asked};
+use crate::{clock, config::HostPort};
 
 /// Bytes taken from the socket at once.
 const READ_BYTES: usize = 64 << 10;
@@ -34,10 +31,11 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Posts on their way into the database; gives their receipts back, or why they cannot be kept.
 type Commit = Pin<Box<dyn Future<Output = Result<Vec<Receipt>>> + Send>>;
 
-/// One connection's worth of state.
-pub(super) struct Driver<'c> {
-    pub(super) chat: &'c Chat,
-    pub(super) session: Session,
+/// One connection's worth of state. Whoever has the bytes drives it: [`Driver::drive`] over a
+/// socket, the histories in memory.
+pub(crate) struct Driver {
+    pub(super) chat: Arc<Chat>,
+    pub(crate) session: Session,
     pub(super) chooser: Chooser,
     /// The rooms that the session was asked to be in: ids and addresses.
     pub(super) asked: BTreeMap<RoomId, String>,
@@ -48,26 +46,23 @@ pub(super) struct Driver<'c> {
     pub(super) worked: bool,
     /// Whether the chat service answers.
     pub(super) ready: bool,
-    stream: Option<Box<dyn super::connect::Stream>>,
     unsent: VecDeque<Bytes>,
     redirect: Option<HostPort>,
-    ended: Option<Ended>,
+    pub(crate) ended: Option<Ended>,
     pub(super) review: Option<Review>,
 }
 
-impl<'c> Driver<'c> {
-    pub(super) fn new(chat: &'c Chat, connection: Connection) -> Self {
-        let session = Session::new(chat.session_config(&connection), OsEntropy, clock::now());
+impl Driver {
+    pub(crate) fn new(chat: Arc<Chat>, session: Session) -> Self {
         Self {
+            chooser: Chooser::new(&chat.config.rooms),
             chat,
             session,
-            chooser: Chooser::new(&chat.config.rooms),
             asked: BTreeMap::new(),
             fresh: Vec::new(),
             commit: None,
             worked: false,
             ready: false,
-            stream: Some(connection.stream),
             unsent: VecDeque::new(),
             redirect: None,
             ended: None,
@@ -78,10 +73,10 @@ impl<'c> Driver<'c> {
     /// Runs the connection to its end.
     pub(super) async fn drive(
         mut self,
+        stream: Box<dyn Stream>,
         orders: &mut mpsc::Receiver<Order>,
         stop: watch::Receiver<bool>,
     ) -> Close {
-        let Some(stream) = self.stream.take() else { return self.broken("no connection") };
         let (mut reader, mut writer) = tokio::io::split(stream);
         let mut buffer = vec![0; READ_BYTES];
         let mut stopping = false;
@@ -106,15 +101,8 @@ impl<'c> Driver<'c> {
                     Err(error) => return self.broken(format!("reading from the pool: {error}")),
                 },
                 committed = finished(&mut self.commit) => {
-                    self.commit = None;
-                    match committed {
-                        Ok(receipts) => for receipt in receipts {
-                            self.session.confirm(receipt, clock::now());
-                        },
-                        // Not confirmed: the pool keeps it, and history has it when we are back.
-                        Err(error) => {
-                            return self.broken(format!("a message cannot be kept: {error:#}"));
-                        }
+                    if let Err(error) = self.confirm(committed) {
+                        return self.broken(format!("a message cannot be kept: {error:#}"));
                     }
                 },
                 () = sleep_until(deadline) => self.session.handle_timeout(clock::now()),
@@ -127,11 +115,11 @@ impl<'c> Driver<'c> {
         }
     }
 
-    /// Commits what has come meanwhile, all of it or nothing, and one batch after the other: of two
+    /// Commits what has come meanwhile, if something has: all of it or nothing, and one batch after the other: of two
     /// posts the later one is never kept without the earlier, or nobody would ask for that again.
-    fn begin_commit(&mut self) {
+    pub(crate) fn begin_commit(&mut self) -> bool {
         if self.commit.is_some() || self.fresh.is_empty() {
-            return;
+            return false;
         }
         let mut messages = Vec::with_capacity(self.fresh.len());
         let mut receipts = Vec::with_capacity(self.fresh.len());
@@ -146,25 +134,51 @@ impl<'c> Driver<'c> {
             committed.notify_one();
             Ok(receipts)
         }));
+        true
+    }
+
+    /// Confirms what was committed. What was not stays unconfirmed: the pool keeps it, and history
+    /// has it when we are back.
+    pub(crate) fn confirm(&mut self, committed: Result<Vec<Receipt>>) -> Result<()> {
+        self.commit = None;
+        for receipt in committed? {
+            self.session.confirm(receipt, clock::now());
+        }
+        Ok(())
+    }
+
+    /// Waits for the commit that was begun.
+    #[cfg(test)]
+    pub(crate) async fn committed(&mut self) -> Result<Vec<Receipt>> {
+        finished(&mut self.commit).await
     }
 
     async fn drain(&mut self) {
         while let Some(output) = self.session.poll() {
-            match output {
-                Output::Send(bytes) => self.unsent.push_back(bytes),
-                Output::Event(event) => self.on_event(event).await,
-                Output::Redirect { host, port } => self.redirect = Some(HostPort { host, port }),
-                Output::Ended(why) => self.ended = Some(why),
-            }
+            self.take(output).await;
         }
     }
 
+    /// Does what the session says.
+    pub(crate) async fn take(&mut self, output: Output) {
+        match output {
+            Output::Send(bytes) => self.unsent.push_back(bytes),
+            Output::Event(event) => self.on_event(event).await,
+            Output::Redirect { host, port } => self.redirect = Some(HostPort { host, port }),
+            Output::Ended(why) => self.ended = Some(why),
+        }
+    }
+
+    /// What is to be written, all at once: the pool sees an answer and the next request together.
+    pub(crate) fn unsent(&mut self) -> Vec<u8> {
+        self.unsent.drain(..).flatten().collect()
+    }
+
     async fn flush(&mut self, writer: &mut (impl AsyncWrite + Unpin)) -> Result<(), String> {
-        if self.unsent.is_empty() {
+        let ready = self.unsent();
+        if ready.is_empty() {
             return Ok(());
         }
-        // One write for what is ready: the pool sees an answer and the next request together.
-        let ready: Vec<u8> = self.unsent.drain(..).flatten().collect();
         let write = async {
             writer.write_all(&ready).await?;
             writer.flush().await
@@ -189,7 +203,7 @@ impl<'c> Driver<'c> {
         Close::Broken { what: what.into(), worked: self.worked }
     }
 
-    async fn obey(&mut self, order: Order) {
+    pub(crate) async fn obey(&mut self, order: Order) {
         match order {
             Order::Review(rooms, done) => self.review(rooms, done),
             Order::Rooms if self.ready => self.be_in_our_rooms().await,

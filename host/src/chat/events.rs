@@ -12,7 +12,7 @@ use tracing::{debug, error, info, warn};
 use super::{choose::Ask, drive::Driver, translate};
 use crate::{clock, database::Error, state::ChatState};
 
-impl Driver<'_> {
+impl Driver {
     pub(super) async fn on_event(&mut self, event: Event) {
         match event {
             Event::SignedIn { server, expires } => {

@@ -3,17 +3,17 @@
 
 mod choose;
 pub mod connect;
-mod drive;
+pub(crate) mod drive;
 mod events;
 pub mod review;
 pub mod translate;
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
 use lync::{
     Quirks,
-    client::{Ended, SessionConfig},
+    client::{Ended, Session, SessionConfig},
     sip::endpoint_id,
 };
 use ntlm::Secret;
@@ -23,7 +23,7 @@ use tracing::{error, info, warn};
 
 use self::{connect::Connection, drive::Driver, review::Reread};
 use crate::{
-    clock,
+    clock::{self, OsEntropy},
     common::Common,
     config::{self, Config, HostPort, Transport},
     database::Database,
@@ -96,6 +96,19 @@ impl Chat {
         Ok(Self { config, password, database, rooms, leases, state, committed, tls })
     }
 
+    /// The chat side of a host without sockets.
+    #[cfg(test)]
+    pub(crate) fn in_memory(
+        config: Arc<Config>,
+        database: Database,
+        rooms: Arc<Rooms>,
+        tls: SslConnector,
+    ) -> Arc<Self> {
+        let Common { leases, state, .. } = Common::new(Arc::clone(&config), database.clone());
+        let (password, committed) = ("secret".into(), Arc::default());
+        Arc::new(Self { config, password, database, rooms, leases, state, committed, tls })
+    }
+
     /// A way to send [`Order`]s, and its other end for [`Chat::run`].
     #[must_use]
     pub fn orders() -> (mpsc::Sender<Order>, mpsc::Receiver<Order>) {
@@ -104,14 +117,15 @@ impl Chat {
 
     /// Stays connected until `stop` turns true.
     pub async fn run(self, mut orders: mpsc::Receiver<Order>, mut stop: watch::Receiver<bool>) {
+        let chat = Arc::new(self);
         let mut servers = VecDeque::new();
         let mut redirects = 0;
         let mut failures = 0;
         loop {
             let began = clock::now().instant;
-            let close = self.attempt(&mut servers, &mut orders, stop.clone()).await;
+            let close = chat.attempt(&mut servers, &mut orders, stop.clone()).await;
             let steady = clock::now().instant.duration_since(began) >= STEADY;
-            self.rooms.lost();
+            chat.rooms.lost();
             let (worked, patient) = match &close {
                 Close::Stopped => return,
                 Close::Redirected(server) if redirects < REDIRECTS_MAX => {
@@ -127,7 +141,7 @@ impl Chat {
             redirects = 0;
             failures = if worked && steady { 0 } else { failures + 1 };
             let wait = if patient { reconnect_wait(usize::MAX) } else { reconnect_wait(failures) };
-            self.report(&close, wait);
+            chat.report(&close, wait);
             if servers.is_empty() || worked || patient {
                 servers.clear();
                 tokio::select! {
@@ -143,7 +157,7 @@ impl Chat {
 
     /// One connection, from finding a server to its end. Asked to stop, it signs out.
     async fn attempt(
-        &self,
+        self: &Arc<Self>,
         servers: &mut VecDeque<HostPort>,
         orders: &mut mpsc::Receiver<Order>,
         stop: watch::Receiver<bool>,
@@ -154,7 +168,11 @@ impl Chat {
             () = stop_asked(stop.clone()) => return Close::Stopped,
         };
         match connected {
-            Ok(connection) => Driver::new(self, connection).drive(orders, stop).await,
+            Ok(Connection { stream, local, server }) => {
+                let config = self.session_config(local, server.port);
+                let session = Session::new(config, OsEntropy, clock::now());
+                Driver::new(Arc::clone(self), session).drive(stream, orders, stop).await
+            }
             Err(what) => Close::Broken { what, worked: false },
         }
     }
@@ -189,19 +207,19 @@ impl Chat {
         endpoint_id(self.config.chat.address.as_str(), self.database.identity(), &name)
     }
 
-    fn session_config(&self, connection: &Connection) -> SessionConfig {
+    pub(crate) fn session_config(&self, local: SocketAddr, server_port: u16) -> SessionConfig {
         let chat = &self.config.chat;
         let assumed = chat.assumed;
         SessionConfig {
             address: chat.address.as_str().to_owned(),
             credentials: config::credentials(&chat.login, &self.password),
             workstation: "CHAT-DIGEST".to_owned(),
-            local: connection.local,
+            local,
             transport: match chat.transport {
                 Transport::Tls => lync::client::Transport::Tls,
                 Transport::Tcp => lync::client::Transport::Tcp,
             },
-            server_port: connection.server.port,
+            server_port,
             user_agent: chat.user_agent.clone(),
             endpoint_id: self.endpoint_id(),
             chat_uri: chat.chat_server.as_ref().map(|uri| uri.as_str().to_owned()),
@@ -300,10 +318,10 @@ mod tests {
             principal: Principal { address: ADDRESS.to_owned(), name: String::new(), kind },
             roles: Roles { member: true, ..Roles::default() },
         });
-        Pool::new(PoolConfig::new("contoso.com"), [user], [room], clock::OsEntropy)
+        Pool::new(PoolConfig::new("contoso.com"), [user], [room], OsEntropy)
     }
 
-    fn config(server: std::net::SocketAddr) -> Config {
+    fn config(server: SocketAddr) -> Config {
         let text = config::EXAMPLE
             .replace("lyncfe01.contoso.com:5061", &server.to_string())
             .replace("transport = \"tls\"", "transport = \"tcp\"")

@@ -28,7 +28,7 @@ pub(super) struct Review {
     done: Option<oneshot::Sender<()>>,
 }
 
-impl Driver<'_> {
+impl Driver {
     pub(super) fn review(&mut self, rooms: Vec<Reread>, done: oneshot::Sender<()>) {
         let mut asked_ms = HashMap::with_capacity(rooms.len());
         for room in &rooms {

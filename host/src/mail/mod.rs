@@ -5,7 +5,7 @@
 pub mod compose;
 pub mod document;
 mod look;
-mod outcome;
+pub(crate) mod outcome;
 pub mod receipt;
 mod sweep;
 

@@ -12,21 +12,21 @@ const SET_UP_WAIT_MS: i64 = 15 * 60_000;
 
 /// What an error means for the mail it concerns, and for the account.
 #[derive(Debug)]
-pub(super) struct Verdict {
+pub(crate) struct Verdict {
     /// For the mail.
-    pub(super) outcome: Outcome,
+    pub(crate) outcome: Outcome,
     /// The whole account waits until then, in milliseconds since 1970.
-    pub(super) gate_until_ms: Option<i64>,
+    pub(crate) gate_until_ms: Option<i64>,
     /// Whether an administrator has to act.
-    pub(super) alarm: bool,
+    pub(crate) alarm: bool,
     /// Whether the draft's version is stale, so that it only needs to be read again.
-    pub(super) stale: bool,
+    pub(crate) stale: bool,
 }
 
 /// Translates an error. `asked_ms` is when the request began, `rest` how long the account does not
 /// sign in for.
 #[must_use]
-pub(super) fn verdict(
+pub(crate) fn verdict(
     error: &CallError,
     asked_ms: i64,
     now_ms: i64,

@@ -9,7 +9,10 @@ use lync::{
 };
 
 use super::world::{Alive, Killed, ROOMS, World, entropy, room_id, room_of};
-use crate::chat::{Order, drive::Driver, review::Reread, translate};
+use crate::{
+    chat::{Order, drive::Driver, review::Reread, translate},
+    database::RoomDue,
+};
 
 /// Time after which a waiting host would have signed in and joined.
 const SIGN_IN: Duration = Duration::from_secs(3);
@@ -213,14 +216,14 @@ impl World {
     /// it.
     pub(super) async fn reread(&mut self, now_ms: i64) -> Alive {
         let due = self.host.database.rooms_due(now_ms, now_ms - 2000, 10).await.unwrap();
-        let joined = |id: &bridge::message::RoomId| self.host.rooms.is_joined(id);
-        let due: Vec<_> = due.into_iter().filter(|(id, ..)| joined(id)).collect();
+        let joined = |due: &RoomDue| self.host.rooms.is_joined(&due.room);
+        let due: Vec<_> = due.into_iter().filter(joined).collect();
         if due.is_empty() || self.host.driver.is_none() {
             return Ok(());
         }
-        let rooms: Vec<usize> = due.iter().map(|(id, ..)| room_of(id)).collect();
+        let rooms: Vec<usize> = due.iter().map(|due| room_of(&due.room)).collect();
         let watched = self.model.review_begins(&self.host.database, &rooms).await;
-        let rereads = due.into_iter().map(|(_, uri, back)| Reread { uri, last: back + 10 });
+        let rereads = due.into_iter().map(|due| Reread { uri: due.uri, last: due.back + 10 });
         let (done, mut read) = tokio::sync::oneshot::channel();
         if let Some(driver) = &mut self.host.driver {
             driver.obey(Order::Review(rereads.collect(), done)).await;

@@ -29,7 +29,7 @@ use crate::{
     chat::{Chat, drive::Driver, translate},
     clock,
     config::{self, Config},
-    database::{Database, Said, Source},
+    database::{Database, Said, Source, testing},
     preferences::Preferences,
     rooms::Rooms,
 };
@@ -47,7 +47,7 @@ pub(super) type Alive = Result<(), Killed>;
 
 /// The one place where the histories open a database.
 async fn open(directory: &tempfile::TempDir) -> Database {
-    Database::open(directory.path()).await.unwrap()
+    testing::open(directory.path()).await
 }
 
 /// In memory where there is such a place: a crash here is the end of a process, not of a machine.

@@ -11,7 +11,13 @@
 //! at the gap's end, once; where it goes back, a time of day comes the first time only, and what
 //! repeats (`every 30m`) comes in each of the two hours.
 
-use std::{fmt, time::Duration};
+use std::{
+    cmp::Ordering,
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
 
 use croner::Cron;
 use jiff::{Timestamp, Zoned, tz::TimeZone};
@@ -31,15 +37,17 @@ const NEVER_MS: i64 = 7 * 24 * 3_600_000;
 const DAYS: [&str; 7] =
     ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
-/// Says when what is kept goes out. Two that say the same in other words are equal.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Says when what is kept goes out. Two that say the same in other words are equal. Cheap to clone:
+/// every member of a room has one.
+#[derive(Clone, Debug)]
 pub struct Schedule {
-    /// In the words that [`Schedule::parse`] takes, always the same for the same times.
-    text: String,
-    rule: Rule,
+    /// In the words that [`Schedule::parse`] takes, always the same for the same times: they alone
+    /// are compared.
+    text: Arc<str>,
+    rule: Arc<Rule>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, PartialEq, Eq)]
 enum Rule {
     Instant,
     /// Below a minute: no clock shows it, so no zone counts.
@@ -83,10 +91,14 @@ pub enum ScheduleError {
 }
 
 impl Schedule {
+    fn new(text: &str, rule: Rule) -> Self {
+        Self { text: text.into(), rule: Arc::new(rule) }
+    }
+
     /// At once.
     #[must_use]
     pub fn instant() -> Self {
-        Self { text: "instant".to_owned(), rule: Rule::Instant }
+        Self::new("instant", Rule::Instant)
     }
 
     /// At whole multiples of `every`: see [`Schedule::parse`].
@@ -101,7 +113,7 @@ impl Schedule {
             _ if !whole => Err(refused()),
             1..60 if 60 % seconds == 0 => {
                 let every_ms = i64::try_from(seconds * 1000).map_err(|_| refused())?;
-                Ok(Self { text: format!("every {seconds}s"), rule: Rule::Every { every_ms } })
+                Ok(Self::new(&format!("every {seconds}s"), Rule::Every { every_ms }))
             }
             60..3600 if seconds.is_multiple_of(60) && 3600 % seconds == 0 => {
                 let minutes = seconds / 60;
@@ -171,7 +183,7 @@ impl Schedule {
         if crons.iter().any(|cron| cron.find_next_occurrence(&start, false).is_err()) {
             return Err(ScheduleError::Never(text));
         }
-        Ok(Self { text, rule: Rule::Times(crons) })
+        Ok(Self::new(&text, Rule::Times(crons)))
     }
 
     /// The schedule in words that [`Schedule::parse`] takes.
@@ -183,14 +195,14 @@ impl Schedule {
     /// Whether it is `instant`.
     #[must_use]
     pub fn is_instant(&self) -> bool {
-        self.rule == Rule::Instant
+        *self.rule == Rule::Instant
     }
 
     /// The first time after `now_ms`, never `now_ms` itself, by the clocks of `zone`; for
     /// `instant`, the next millisecond.
     #[must_use]
     pub fn next(&self, zone: &TimeZone, now_ms: i64) -> i64 {
-        match &self.rule {
+        match &*self.rule {
             Rule::Instant => now_ms.saturating_add(1),
             Rule::Every { every_ms } => {
                 now_ms.div_euclid(*every_ms).saturating_add(1).saturating_mul(*every_ms)
@@ -213,6 +225,32 @@ fn occurrence(cron: &Cron, zone: &TimeZone, now_ms: i64) -> Option<i64> {
         let at = cron.find_next_occurrence(&from, false).ok()?;
         Some(at.timestamp().as_millisecond())
     })
+}
+
+impl PartialEq for Schedule {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Schedule {}
+
+impl PartialOrd for Schedule {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Schedule {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.text.cmp(&other.text)
+    }
+}
+
+impl Hash for Schedule {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
 }
 
 impl fmt::Display for Schedule {

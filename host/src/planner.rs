@@ -168,15 +168,16 @@ impl Planner {
             return Some(Settled { fallback: plan.fallback, ..Settled::nobody(&id, now_ms) });
         }
         let (room, members) = self.rooms.snapshot(&message.room)?;
-        let members = self.preferences.dress(&room, members?);
+        let here = self.preferences.in_room(&room);
+        let members = here.dress(members?);
         let mut plan = match message.kind {
             Kind::Gap { .. } => gap_plan(&message, members, &self.service),
             _ => self.ask(message, room.clone(), members).await?,
         };
-        self.preferences.overrule(&mut plan, &room);
+        here.overrule(&mut plan);
         let timing = |member: &Member| {
             let person = &member.person.address;
-            let mut timing = self.preferences.timing(person, &room, false);
+            let mut timing = here.timing(person, false);
             let today = day(&timing.zone, now_ms);
             timing.capped = capped.contains(&(person.as_str().to_owned(), today));
             timing

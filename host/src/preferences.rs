@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
 use bridge::{
@@ -42,12 +42,20 @@ pub struct Preferences {
     full: (u32, u64),
     mails_a_day: u32,
     zone: TimeZone,
-    own: RwLock<HashMap<OwnKey, Own>>,
+    own: RwLock<HashMap<Address, OwnWords>>,
     /// What the database said of the choices when they were read.
     read: Mutex<Option<String>>,
 }
 
-/// What a person said.
+/// All that a person said.
+#[derive(Debug, Default)]
+struct OwnWords {
+    /// About all rooms.
+    everywhere: Option<Own>,
+    rooms: HashMap<RoomId, Own>,
+}
+
+/// What a person said at one place.
 #[derive(Debug)]
 struct Own {
     said: Choice,
@@ -158,8 +166,11 @@ impl Preferences {
 
     /// Takes over what people have said, in place of what was known.
     pub fn take(&self, said: impl IntoIterator<Item = (OwnKey, Choice)>) {
-        let own = said.into_iter().map(|(key, said)| (key, self.limited(said))).collect();
-        *self.own.write().unwrap_or_else(PoisonError::into_inner) = own;
+        let mut own: HashMap<Address, OwnWords> = HashMap::new();
+        for ((person, room), said) in said {
+            own.entry(person).or_default().put(room, Some(self.limited(said)));
+        }
+        *self.words_mut() = own;
     }
 
     /// Reads what people have said again if it has changed, on whatever host; answers whether it had.
@@ -181,30 +192,72 @@ impl Preferences {
     }
 
     /// Notes what a person says; an empty choice takes back what was said.
-    pub fn said(&self, key: OwnKey, choice: Choice) {
+    pub fn said(&self, (person, room): OwnKey, choice: Choice) {
         let said = (!choice.is_empty()).then(|| self.limited(choice));
-        let mut own = self.own.write().unwrap_or_else(PoisonError::into_inner);
-        match said {
-            Some(said) => own.insert(key, said),
-            None => own.remove(&key),
-        };
+        let mut own = self.words_mut();
+        let words = own.entry(person.clone()).or_default();
+        words.put(room, said);
+        if words.is_empty() {
+            own.remove(&person);
+        }
     }
 
     /// What a person has said about a room, or about all rooms.
     #[must_use]
     pub fn own(&self, person: &Address, room: Option<&RoomId>) -> Choice {
-        let own = self.own.read().unwrap_or_else(PoisonError::into_inner);
-        own.get(&(person.clone(), room.cloned())).map(|own| own.said.clone()).unwrap_or_default()
+        let own = self.words();
+        let own = own.get(person).and_then(|words| words.at(room));
+        own.map(|own| own.said.clone()).unwrap_or_default()
+    }
+
+    fn words(&self) -> RwLockReadGuard<'_, HashMap<Address, OwnWords>> {
+        self.own.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn words_mut(&self) -> RwLockWriteGuard<'_, HashMap<Address, OwnWords>> {
+        self.own.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn limited(&self, said: Choice) -> Own {
         Own { allowed: self.limits.allow(&said), said }
     }
 
+    /// What holds for everybody in a room, to be asked about many people.
+    #[must_use]
+    pub fn in_room<'p>(&'p self, room: &'p Room) -> InRoom<'p> {
+        let rules: Vec<&RoomRule> = self.rules(room).collect();
+        let below = |below: Choice, rule: &&RoomRule| rule.choice.over(&below);
+        let away = rules.iter().filter_map(|rule| rule.only_when_away).next_back();
+        InRoom {
+            preferences: self,
+            room,
+            below: rules.iter().fold(self.base.clone(), below),
+            only_when_away: away.unwrap_or(self.only_when_away),
+            rules,
+        }
+    }
+
     /// What holds for a person in a room.
     #[must_use]
     pub fn of(&self, person: &Address, room: &Room) -> Preference {
-        self.would_be(person, room, &[])
+        self.in_room(room).of(person)
+    }
+
+    /// [`InRoom::timing`], for one person.
+    #[must_use]
+    pub fn timing(&self, person: &Address, room: &Room, capped: bool) -> Timing {
+        self.in_room(room).timing(person, capped)
+    }
+
+    /// [`InRoom::dress`].
+    #[must_use]
+    pub fn dress(&self, room: &Room, members: Vec<Member>) -> Vec<Member> {
+        self.in_room(room).dress(members)
+    }
+
+    /// [`InRoom::overrule`].
+    pub fn overrule(&self, plan: &mut Plan, room: &Room) {
+        self.in_room(room).overrule(plan);
     }
 
     /// What would hold if the person's own word were changed like this.
@@ -215,19 +268,16 @@ impl Preferences {
         room: &Room,
         changes: &[(OwnKey, Choice)],
     ) -> Preference {
-        let mut choice = self.base.clone();
-        let mut must = false;
-        for rule in self.rules(room) {
-            choice = rule.choice.over(&choice);
-            must |= rule.must.contains(person);
-        }
-        if let Some(said) = self.people.get(person) {
-            choice = said.over(&choice);
-        }
-        for room in [None, Some(&room.id)] {
-            choice = self.allowed_after(person, room, changes).over(&choice);
-        }
-        self.preference(choice, must)
+        let after = |room: Option<&RoomId>| match changed(person, room, changes) {
+            Some(choice) => self.limits.allow(choice),
+            None => {
+                let own = self.words();
+                let own = own.get(person).and_then(|words| words.at(room));
+                own.map(|own| own.allowed.clone()).unwrap_or_default()
+            }
+        };
+        let (everywhere, here) = (after(None), after(Some(&room.id)));
+        self.in_room(room).with(person, [Some(&here), Some(&everywhere)])
     }
 
     /// Whether the person would subscribe to an open room if his word were changed like this.
@@ -251,54 +301,10 @@ impl Preferences {
         own.wish != Some(Wish::Off)
     }
 
-    fn allowed_after(
-        &self,
-        person: &Address,
-        room: Option<&RoomId>,
-        changes: &[(OwnKey, Choice)],
-    ) -> Choice {
-        if let Some(choice) = changed(person, room, changes) {
-            return self.limits.allow(choice);
-        }
-        let own = self.own.read().unwrap_or_else(PoisonError::into_inner);
-        let own = own.get(&(person.clone(), room.cloned()));
-        own.map(|own| own.allowed.clone()).unwrap_or_default()
-    }
-
-    fn preference(&self, choice: Choice, must: bool) -> Preference {
-        let zone = choice.time_zone.as_deref().and_then(|name| TimeZone::get(name).ok());
-        let wish = choice.wish.filter(|wish| !(must && *wish == Wish::Off));
-        Preference {
-            wish: wish.unwrap_or_default(),
-            schedule: choice.schedule.unwrap_or_else(Schedule::instant),
-            form: choice.form.unwrap_or_default(),
-            zone_name: choice.time_zone.filter(|_| zone.is_some()),
-            zone: zone.unwrap_or_else(|| self.zone.clone()),
-            must,
-        }
-    }
-
     fn rules<'r>(&'r self, room: &'r Room) -> impl Iterator<Item = &'r RoomRule> {
         let fits =
             |rule: &&RoomRule| rule.room.fits(&room.name) || rule.room.fits(room.id.as_str());
         self.rooms.iter().filter(fits)
-    }
-
-    /// When a person is mailed about a room.
-    #[must_use]
-    pub fn timing(&self, person: &Address, room: &Room, capped: bool) -> Timing {
-        let Preference { schedule, zone, .. } = self.of(person, room);
-        Timing { schedule, zone, capped }
-    }
-
-    /// The members as they are offered to a guest: with what they want of this room.
-    #[must_use]
-    pub fn dress(&self, room: &Room, members: Vec<Member>) -> Vec<Member> {
-        let dress = |member: Member| {
-            let Preference { wish, zone_name, .. } = self.of(&member.person.address, room);
-            Member { wish, time_zone: zone_name.or(member.time_zone), ..member }
-        };
-        members.into_iter().map(dress).collect()
     }
 
     /// Who gets an open room, which has no members: whoever subscribed.
@@ -308,13 +314,15 @@ impl Preferences {
             self.rules(room).flat_map(list).cloned().collect::<BTreeSet<_>>()
         };
         let mut all = listed(|rule| &rule.subscribers);
-        let own = self.own.read().unwrap_or_else(PoisonError::into_inner);
-        for ((person, place), own) in own.iter() {
-            if place.as_ref() == Some(&room.id) {
-                match own.said.wish {
-                    Some(Wish::Off) => all.remove(person),
-                    _ => all.insert(person.clone()),
-                };
+        for (person, words) in self.words().iter() {
+            match words.rooms.get(&room.id).map(|own| own.said.wish) {
+                None => {}
+                Some(Some(Wish::Off)) => {
+                    all.remove(person);
+                }
+                Some(_) => {
+                    all.insert(person.clone());
+                }
             }
         }
         all.extend(listed(|rule| &rule.must));
@@ -326,14 +334,76 @@ impl Preferences {
     pub fn is_open(room: &Room) -> bool {
         room.privacy == Privacy::Open
     }
+}
+
+/// The preferences of everybody, as they are in one room: what does not depend on the person is
+/// worked out once.
+#[derive(Debug)]
+pub struct InRoom<'p> {
+    preferences: &'p Preferences,
+    room: &'p Room,
+    rules: Vec<&'p RoomRule>,
+    /// What holds for whoever says nothing.
+    below: Choice,
+    only_when_away: bool,
+}
+
+impl InRoom<'_> {
+    /// What holds for a person.
+    #[must_use]
+    pub fn of(&self, person: &Address) -> Preference {
+        let own = self.preferences.words();
+        let words = own.get(person);
+        let at = |room| words.and_then(|words| words.at(room)).map(|own| &own.allowed);
+        self.with(person, [at(Some(&self.room.id)), at(None)])
+    }
+
+    /// What holds for a person whose own word is this, the upper layer first.
+    fn with(&self, person: &Address, [here, everywhere]: [Option<&Choice>; 2]) -> Preference {
+        let set = self.preferences.people.get(person);
+        let layers = [here, everywhere, set, Some(&self.below)];
+        let layers = || layers.into_iter().flatten();
+        let must = self.must(person);
+        let wish = layers().find_map(|layer| layer.wish);
+        let zone_name = layers().find_map(|layer| layer.time_zone.as_deref());
+        let zone = zone_name.and_then(|name| TimeZone::get(name).ok());
+        Preference {
+            wish: wish.filter(|wish| !(must && *wish == Wish::Off)).unwrap_or_default(),
+            schedule: layers()
+                .find_map(|layer| layer.schedule.clone())
+                .unwrap_or_else(Schedule::instant),
+            form: layers().find_map(|layer| layer.form).unwrap_or_default(),
+            zone_name: zone_name.filter(|_| zone.is_some()).map(str::to_owned),
+            zone: zone.unwrap_or_else(|| self.preferences.zone.clone()),
+            must,
+        }
+    }
+
+    fn must(&self, person: &Address) -> bool {
+        self.rules.iter().any(|rule| rule.must.contains(person))
+    }
+
+    /// When a person is mailed.
+    #[must_use]
+    pub fn timing(&self, person: &Address, capped: bool) -> Timing {
+        let Preference { schedule, zone, .. } = self.of(person);
+        Timing { schedule, zone, capped }
+    }
+
+    /// The members as they are offered to a guest: with what they want of this room.
+    #[must_use]
+    pub fn dress(&self, members: Vec<Member>) -> Vec<Member> {
+        let dress = |member: Member| {
+            let Preference { wish, zone_name, .. } = self.of(&member.person.address);
+            Member { wish, time_zone: zone_name.or(member.time_zone), ..member }
+        };
+        members.into_iter().map(dress).collect()
+    }
 
     /// Applies to a plan what the administrator has decided.
-    pub fn overrule(&self, plan: &mut Plan, room: &Room) {
-        let away = self.rules(room).filter_map(|rule| rule.only_when_away).last();
-        let away = away.unwrap_or(self.only_when_away);
+    pub fn overrule(&self, plan: &mut Plan) {
         for decision in &mut plan.decisions {
-            let must =
-                || self.rules(room).any(|rule| rule.must.contains(&decision.member.person.address));
+            let must = || self.must(&decision.member.person.address);
             if decision.action == Action::Skip {
                 if must() {
                     decision.action = Action::Keep;
@@ -341,12 +411,38 @@ impl Preferences {
                     let homeless = decision.member.mailbox.is_none();
                     decision.held = homeless.then_some(bridge::plan::HELD_NO_MAILBOX);
                 }
-            } else if away && decision.member.presence == Presence::Joined && !must() {
+            } else if self.only_when_away && decision.member.presence == Presence::Joined && !must()
+            {
                 decision.action = Action::Skip;
                 decision.reason = REASON_THERE.into();
                 decision.held = None;
             }
         }
+    }
+}
+
+impl OwnWords {
+    fn at(&self, room: Option<&RoomId>) -> Option<&Own> {
+        match room {
+            None => self.everywhere.as_ref(),
+            Some(room) => self.rooms.get(room),
+        }
+    }
+
+    fn put(&mut self, room: Option<RoomId>, own: Option<Own>) {
+        match (room, own) {
+            (None, own) => self.everywhere = own,
+            (Some(room), Some(own)) => {
+                self.rooms.insert(room, own);
+            }
+            (Some(room), None) => {
+                self.rooms.remove(&room);
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.everywhere.is_none() && self.rooms.is_empty()
     }
 }
 
@@ -371,21 +467,27 @@ mod tests {
     use super::*;
     use crate::config;
 
-    /// Who must get an open room cannot leave it; who may, can.
-    #[test]
-    fn must_holds_in_open_rooms() {
-        let rule = "[[digest.rooms]]\nroom = 'Square'\nmust = ['sip:anna@c.example']\nsubscribers = ['sip:bob@c.example']\n";
-        let text = format!("{}\n{rule}", config::EXAMPLE);
-        let config = config::parse(&text, Path::new("c.toml")).unwrap();
-        let preferences = Preferences::new(&config);
-        let room = Room {
+    fn preferences(rules: &str) -> Preferences {
+        let text = format!("{}\n{rules}", config::EXAMPLE);
+        Preferences::new(&config::parse(&text, Path::new("c.toml")).unwrap())
+    }
+
+    fn room(name: &str) -> Room {
+        Room {
             id: RoomId::new("ma-chan://c/1"),
-            name: "Square".into(),
+            name: name.into(),
             description: String::new(),
             topic: String::new(),
             kind: RoomKind::Normal,
             privacy: Privacy::Open,
-        };
+        }
+    }
+
+    /// Who must get an open room cannot leave it; who may, can.
+    #[test]
+    fn must_holds_in_open_rooms() {
+        let rule = "[[digest.rooms]]\nroom = 'Square'\nmust = ['sip:anna@c.example']\nsubscribers = ['sip:bob@c.example']\n";
+        let (preferences, room) = (preferences(rule), room("Square"));
         let [anna, bob] = ["anna", "bob"].map(|who| Address::new(format!("sip:{who}@c.example")));
         let off = Choice { wish: Some(Wish::Off), ..Choice::default() };
         for person in [&anna, &bob] {
@@ -394,5 +496,48 @@ mod tests {
         assert_eq!(preferences.subscribers(&room), BTreeSet::from([anna.clone()]));
         assert!(preferences.would_subscribe(&anna, &room, &[]));
         assert!(!preferences.would_subscribe(&bob, &room, &[]));
+    }
+
+    /// The configuration, its rules for the room in their order, the person's entry there, his own
+    /// word, his own word about the room: each speaks upon those before.
+    #[test]
+    fn layers_lie_upon_each_other() {
+        let rules =
+            "[[digest.rooms]]\nroom = 'Ops*'\nform = 'complete'\ntime_zone = 'Asia/Tokyo'\n";
+        let (preferences, room) = (preferences(rules), room("Ops"));
+        let [anna, bob] =
+            ["anna.keller@contoso.com", "bob@c"].map(|who| Address::new(format!("sip:{who}")));
+        let here = preferences.in_room(&room);
+        let shown = |person: &Address| {
+            let Preference { wish, schedule, form, zone_name, .. } = here.of(person);
+            let zone = zone_name.unwrap_or_default();
+            format!("{} {schedule} {} {zone}", wish.as_str(), form.as_str())
+        };
+        let set = "weekdays at 08:00 and 16:00";
+        assert_eq!(shown(&bob), format!("digest {set} complete Asia/Tokyo"));
+        assert_eq!(shown(&anna), "mentions weekdays at 08:00 complete Europe/Berlin");
+        let off = Choice { wish: Some(Wish::Off), ..Choice::default() };
+        let summary = Choice {
+            form: Some(Form::Summary),
+            schedule: Some(Schedule::parse("hourly").unwrap()),
+            ..Choice::default()
+        };
+        for (place, said) in [(None, &off), (Some(&room.id), &summary)] {
+            for person in [&anna, &bob] {
+                let key = (person.clone(), place.cloned());
+                let would_be = preferences.would_be(person, &room, &[(key.clone(), said.clone())]);
+                preferences.said(key, said.clone());
+                assert_eq!(would_be.form, here.of(person).form);
+                assert_eq!(preferences.own(person, place), *said);
+            }
+        }
+        assert_eq!(shown(&bob), "off every 1h summary Asia/Tokyo");
+        assert!(here.of(&anna).must, "the example says so");
+        assert_eq!(shown(&anna), "none every 1h summary Europe/Berlin");
+        for place in [None, Some(room.id.clone())] {
+            preferences.said((bob.clone(), place), Choice::default());
+        }
+        assert_eq!(shown(&bob), format!("digest {set} complete Asia/Tokyo"));
+        assert!(!preferences.words().contains_key(&bob));
     }
 }

@@ -26,7 +26,7 @@ use super::{
     rows::{self, RoomRow},
     statement::Statement,
 };
-use crate::preferences::{Preference, Preferences};
+use crate::preferences::{InRoom, Preference, Preferences};
 
 /// Messages for people gathered in one transaction; the rest follows in the next.
 const GATHERED_MAX: i64 = 20_000;
@@ -121,10 +121,12 @@ async fn gather_due(
     }
     let rooms = rooms(connection, &queues).await?;
     let capped = capped(connection, preferences, &queues).await?;
+    let here: HashMap<&RoomId, InRoom<'_>> =
+        rooms.iter().map(|(id, room)| (id, preferences.in_room(room))).collect();
     let mut outcome = Outcome::default();
     let handled: Vec<(String, String)> = due.into_iter().collect();
     for ((person, queue), waited) in queues {
-        outcome.take(preferences, &rooms, &capped, (person, queue), waited, now_ms);
+        outcome.take(preferences, &here, &capped, (person, queue), waited, now_ms);
     }
     outcome.commit(connection, preferences, &handled, now_ms).await
 }
@@ -227,28 +229,36 @@ impl Outcome {
     fn take(
         &mut self,
         preferences: &Preferences,
-        rooms: &HashMap<RoomId, Room>,
+        here: &HashMap<&RoomId, InRoom<'_>>,
         capped: &HashSet<(String, i64)>,
         (person, queue): (String, String),
         waited: Vec<Waited>,
         now_ms: i64,
     ) {
         let address = Address::new(&person);
+        let is_capped = |zone: &TimeZone| capped.contains(&(person.clone(), day(zone, now_ms)));
+        let prefers = |here: &InRoom<'_>| {
+            let preference = here.of(&address);
+            let capped = is_capped(&preference.zone);
+            (preference, capped)
+        };
+        let mut known: HashMap<RoomId, Option<(Preference, bool)>> = HashMap::new();
         let (mut kept, mut reader, mut zone) = (Vec::new(), None, TimeZone::UTC);
         for mut one in waited {
-            let preference = rooms.get(&one.kept.room).map(|room| preferences.of(&address, room));
-            let verdict = match &preference {
+            let room = &one.kept.room;
+            if !known.contains_key(room) {
+                known.insert(room.clone(), here.get(room).map(prefers));
+            }
+            let preference = known.get(room).and_then(Option::as_ref);
+            let verdict = match preference {
                 None => Verdict::Skip(NOTE_LEFT),
-                Some(preference) => {
-                    let today = (person.clone(), day(&preference.zone, now_ms));
-                    verdict(&one, preference, &queue, capped.contains(&today))
-                }
+                Some((preference, capped)) => verdict(&one, preference, &queue, *capped),
             };
-            match (verdict, preference) {
+            match (verdict, preference.map(|(preference, _)| preference)) {
                 (Verdict::Mail, Some(preference)) => {
                     one.kept.form = preference.form;
-                    reader.get_or_insert_with(|| as_reader(&address, &mut one, &preference));
-                    zone = preference.zone;
+                    reader.get_or_insert_with(|| as_reader(&address, &mut one, preference));
+                    zone = preference.zone.clone();
                     kept.push(one.kept);
                 }
                 (Verdict::Skip(note), _) => {
@@ -265,9 +275,9 @@ impl Outcome {
         }
         let Some(reader) = reader else { return };
         let digest = queue != "instant" || kept.len() > 1;
-        let schedule = Schedule::parse(&queue).ok().filter(|schedule| !schedule.is_instant());
-        if let Some(schedule) = schedule
-            && capped.contains(&(person.clone(), day(&zone, now_ms)))
+        if is_capped(&zone)
+            && let Ok(schedule) = Schedule::parse(&queue)
+            && !schedule.is_instant()
         {
             let due_ms = tomorrow(&schedule, &zone, now_ms);
             return self.postponed.push((person, queue, due_ms));
@@ -278,12 +288,12 @@ impl Outcome {
     fn requeue(
         &mut self,
         preferences: &Preferences,
-        preference: Option<Preference>,
+        preference: Option<&Preference>,
         (person, schedule, note): (&str, &Schedule, Option<&'static str>),
         one: Waited,
         now_ms: i64,
     ) {
-        let zone = preference.map_or(TimeZone::UTC, |preference| preference.zone);
+        let zone = preference.map_or(TimeZone::UTC, |preference| preference.zone.clone());
         let late_ms = spread(&Address::new(person), preferences.gathering().spread_ms);
         self.enqueued.push(Enqueued {
             person: person.to_owned(),
@@ -304,9 +314,7 @@ impl Outcome {
     ) -> Result<usize, sqlx::Error> {
         let mails: Vec<_> = self.mails.iter().map(|gathered| gathered.mail.clone()).collect();
         insert_mails(connection, &mails, now_ms).await?;
-        for gathered in &self.mails {
-            commit_digest(connection, gathered, now_ms).await?;
-        }
+        mark_mailed(connection, &self.mails, now_ms).await?;
         for ((person, note), messages) in &self.skipped {
             let set = [("state", Some("skipped")), ("note", Some(note)), ("queue", None)];
             change(connection, person, messages, &set, now_ms).await?;
@@ -399,25 +407,32 @@ async fn forget_empty(
     Ok(())
 }
 
-async fn commit_digest(
+/// In few statements: one for each mail takes most of the time at 08:00.
+async fn mark_mailed(
     connection: &mut AnyConnection,
-    gathered: &Gathered,
+    mails: &[Gathered],
     now_ms: i64,
 ) -> Result<(), sqlx::Error> {
-    let mail = gathered.mail.key.as_str();
-    let mut forms: BTreeMap<&'static str, Vec<MessageId>> = BTreeMap::new();
-    for (message, form) in gathered.covers.iter().zip(&gathered.forms) {
-        forms.entry(form.as_str()).or_default().push(message.clone());
-    }
-    for (form, messages) in forms {
-        let set = [
-            ("state", Some("mailed")),
-            ("mail", Some(mail)),
-            ("form", Some(form)),
-            ("queue", None),
-        ];
-        let person = gathered.mail.person.address.as_str();
-        change(connection, person, &messages, &set, now_ms).await?;
+    let rows = mails.iter().flat_map(|gathered| {
+        let mail = &gathered.mail;
+        let covers = gathered.covers.iter().zip(&gathered.forms);
+        covers.map(move |(message, form)| (message, mail, form))
+    });
+    let rows: Vec<_> = rows.collect();
+    for chunk in rows.chunks(ROWS_MAX) {
+        let mut update = Statement::new("UPDATE deliveries SET changed_ms = ");
+        update
+            .bind(now_ms)
+            .push(", state = 'mailed', queue = NULL, mail = v.column3, form = v.column4 FROM (");
+        update.rows(chunk, |row, (message, mail, form)| {
+            row.bind(message.as_str())
+                .bind(mail.person.address.as_str())
+                .bind(mail.key.as_str())
+                .bind(form.as_str());
+        });
+        update
+            .push(") AS v WHERE deliveries.message = v.column1 AND deliveries.person = v.column2");
+        update.execute(connection).await?;
     }
     Ok(())
 }

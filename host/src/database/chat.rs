@@ -1,6 +1,6 @@
 //! What the chat side writes: rooms, messages, gaps, members.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bridge::{
     member::Member,
@@ -170,13 +170,7 @@ impl Database {
             rows.push(NewMessage { message, kind, parts, number });
         }
         let received = self.writer.run(rows, |connection, rows| {
-            Box::pin(async move {
-                let mut received = Vec::with_capacity(rows.len());
-                for row in rows {
-                    received.push(row.insert(connection).await?);
-                }
-                Ok(received)
-            })
+            Box::pin(async move { insert_messages(connection, rows).await })
         });
         received.await
     }
@@ -306,7 +300,7 @@ impl Database {
                     .bind(*now_ms)
                     .execute(&mut *connection)
                     .await?;
-                row.insert(connection).await.map(|_| ())
+                insert_messages(connection, std::slice::from_ref(row)).await.map(|_| ())
             })
         });
         noted.await
@@ -500,38 +494,71 @@ struct NewMessage {
     number: Option<i64>,
 }
 
-impl NewMessage {
-    async fn insert(&self, connection: &mut AnyConnection) -> Result<Received, sqlx::Error> {
-        let Self { message, kind, parts, number } = self;
-        let added = sqlx::query(
-            "INSERT INTO messages (id, room, post, author, author_name, sent_ms, received_ms, kind, parts, late) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
-        )
-        .bind(message.id().as_str())
-        .bind(message.room.as_str())
-        .bind(message.post.as_str())
-        .bind(message.author.address.as_str())
-        .bind(&message.author.name)
-        .bind(message.sent_ms)
-        .bind(message.received_ms)
-        .bind(kind)
-        .bind(parts)
-        .bind(i64::from(message.late))
-        .execute(&mut *connection)
-        .await?
-        .rows_affected();
-        if let Some(number) = number {
-            sqlx::query(
-                "INSERT INTO cursors (room, last_id) VALUES ($1, $2) ON CONFLICT (room) \
-                 DO UPDATE SET last_id = excluded.last_id WHERE cursors.last_id < excluded.last_id",
-            )
-            .bind(message.room.as_str())
-            .bind(*number)
-            .execute(connection)
-            .await?;
-        }
-        Ok(if added == 0 { Received::Duplicate } else { Received::New })
+/// Puts messages in, each once, and moves the cursors of their rooms, in few statements: one for each
+/// message takes several times as long.
+async fn insert_messages(
+    connection: &mut AnyConnection,
+    messages: &[NewMessage],
+) -> Result<Vec<Received>, sqlx::Error> {
+    let mut received = Vec::with_capacity(messages.len());
+    for chunk in messages.chunks(ROWS_MAX) {
+        let ids: Vec<_> = chunk.iter().map(|one| one.message.id()).collect();
+        let added: Vec<(String,)> = insert_chunk(chunk, &ids).fetch_as(connection).await?;
+        let mut added: HashSet<String> = added.into_iter().map(|(id,)| id).collect();
+        // Of one that stands in the list twice the first is new.
+        received.extend(ids.iter().map(|id| match added.remove(id.as_str()) {
+            true => Received::New,
+            false => Received::Duplicate,
+        }));
     }
+    move_cursors(connection, messages).await?;
+    Ok(received)
+}
+
+fn insert_chunk(messages: &[NewMessage], ids: &[MessageId]) -> Statement {
+    let mut insert = Statement::new(
+        "INSERT INTO messages (id, room, post, author, author_name, sent_ms, received_ms, kind, parts, late) ",
+    );
+    insert.rows(messages.iter().zip(ids), |row, (NewMessage { message, kind, parts, .. }, id)| {
+        row.bind(id.as_str())
+            .bind(message.room.as_str())
+            .bind(message.post.as_str())
+            .bind(message.author.address.as_str())
+            .bind(&message.author.name)
+            .bind(message.sent_ms)
+            .bind(message.received_ms)
+            .bind(kind)
+            .bind(parts)
+            .bind(i64::from(message.late));
+    });
+    insert.push(" ON CONFLICT DO NOTHING RETURNING id");
+    insert
+}
+
+async fn move_cursors(
+    connection: &mut AnyConnection,
+    messages: &[NewMessage],
+) -> Result<(), sqlx::Error> {
+    // One statement must not touch a row twice: PostgreSQL refuses that.
+    let mut last: BTreeMap<&str, i64> = BTreeMap::new();
+    for NewMessage { message, number, .. } in messages {
+        if let Some(number) = *number {
+            let last = last.entry(message.room.as_str()).or_insert(number);
+            *last = number.max(*last);
+        }
+    }
+    let last: Vec<_> = last.into_iter().collect();
+    for chunk in last.chunks(ROWS_MAX) {
+        let mut insert = Statement::new("INSERT INTO cursors (room, last_id) ");
+        insert.rows(chunk, |row, (room, number)| {
+            row.bind(*room).bind(*number);
+        });
+        insert.push(
+            " ON CONFLICT (room) DO UPDATE SET last_id = excluded.last_id WHERE cursors.last_id < excluded.last_id",
+        );
+        insert.execute(connection).await?;
+    }
+    Ok(())
 }
 
 fn insert_members(room: &RoomId, members: &[Member]) -> Statement {

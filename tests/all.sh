@@ -12,12 +12,13 @@ begun=$SECONDS
 step() { printf '\n== %s (%d s)\n' "$1" "$((SECONDS - begun))"; }
 
 step "what the tests need"
-# OpenSSL, the compiler for wasm32, SIPE and libpurple, xmllint, Samba's NTLM, Python.
+# OpenSSL, the compiler for wasm32, SIPE and libpurple, xmllint, Samba's NTLM, Python, PostgreSQL.
 packages=(build-essential pkg-config libssl-dev python3 python3-venv
   libpurple-dev pidgin-sipe libxml2-dev libxml2-utils samba winbind)
 if ! rustc --print target-libdir --target wasm32-unknown-unknown 2>/dev/null | xargs -r ls >/dev/null 2>&1; then
   packages+=(rustc-web rust-web-src)
 fi
+command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || packages+=(postgresql)
 if command -v dpkg-query >/dev/null; then
   missing=()
   for package in "${packages[@]}"; do
@@ -52,9 +53,21 @@ cargo test --manifest-path guest/Cargo.toml --target-dir "$target/guest" --locke
 guest/build.sh --check
 
 step "tests, with foreign peers"
+postgres=$(mktemp -d)
+trap 'tests/postgres.sh stop "$postgres/server"; rm -rf "$postgres"' EXIT
+chmod 755 "$postgres"
+CHAT_DIGEST_TEST_POSTGRES=$(tests/postgres.sh start "$postgres/server")
+export CHAT_DIGEST_TEST_POSTGRES
 # Left out: a measurement, and what guest/prove-builds.sh runs by itself.
 cargo test --workspace --locked --quiet -- --include-ignored \
   --skip guest::tests::guest_figures --skip guest::tests::other_builds_run
+
+step "the same on PostgreSQL"
+# Left out: what only a file can suffer, and what was on a server before.
+export CHAT_DIGEST_TEST_ENGINE=postgres
+cargo test --package host --lib --locked --quiet database::tests -- --skip ::file:: --skip ::shared::
+cargo test --package tests --locked --quiet --test pipeline --test digests --test crash -- --include-ignored
+unset CHAT_DIGEST_TEST_ENGINE
 
 step "fuzzing, with the same inputs every time"
 CARGO_TARGET_DIR=$target/fuzz tests/fuzz/run.sh

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use host::{check, config, demo, records, run::Host, status, verify};
+use host::{check, config, database, demo, records, run::Host, status, verify};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
@@ -200,7 +200,13 @@ async fn obey(command: Command) -> Result<ExitCode> {
 async fn run(path: &Path) -> Result<ExitCode> {
     let mut stop = std::pin::pin!(stop_signal()?);
     loop {
-        let mut host = Host::start(config::load(path)?).await?;
+        let mut host = match Host::start(config::load(path)?).await {
+            Err(error) if is_lease_lost(&error) => {
+                warn!("{error:#}; it begins anew");
+                continue;
+            }
+            started => started?,
+        };
         info!("running");
         let ended = tokio::select! {
             result = &mut stop => result.map(|()| None)?,
@@ -217,6 +223,10 @@ async fn run(path: &Path) -> Result<ExitCode> {
             }
         }
     }
+}
+
+fn is_lease_lost(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(database::Error::LeaseLost { .. }))
 }
 
 /// Listens for SIGTERM and SIGINT from now on; what comes back resolves at the first of them.

@@ -47,8 +47,10 @@ impl Host {
     /// What an administrator has to put right first: the database, the guest, a secret, a file.
     pub async fn start(config: Config) -> Result<Self> {
         let config = Arc::new(config);
-        let database = Database::open(Place::of(&config.store)?).await?;
+        // First: compiling may take longer than a lease, and the database believes us to live from
+        // when it is opened.
         let guest = load_guest(&config).await?;
+        let database = Database::open(Place::of(&config.store)?).await?;
         let account = Account::new(&config.mail)?;
         let common = Common::new(Arc::clone(&config), database.clone());
         let Common { rooms, leases, preferences, state, .. } = common.clone();

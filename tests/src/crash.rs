@@ -138,6 +138,9 @@ pub fn run(options: Options) -> Result<Report> {
 impl Run {
     async fn prepare(options: Options) -> Result<Self> {
         let world = World::start(COMPANY, Log::default()).await;
+        if let Some(url) = &options.database {
+            world.share_at(url.clone());
+        }
         let tail = Tail::default();
         let arrivals = Arrivals::follow(&world);
         let hosts = (1..=options.hosts)
@@ -261,10 +264,9 @@ fn write_config(world: &World, number: usize, options: &Options) -> Result<PathB
     let written = world.write_config(|settings| {
         settings.set("digest.schedule", "every 3s");
         settings.set_person(&world.company().sip("kurt"), "schedule", "every 10s");
-        if let Some(database) = &options.database {
+        if options.database.is_some() {
             let directory = world.directory().join(format!("store-{number}"));
             settings.set("store.directory", directory.to_string_lossy().into_owned());
-            settings.set("store.database", database.as_str());
             settings.set("store.lease", LEASE_S);
         }
     });
@@ -430,9 +432,6 @@ impl Run {
     }
 
     async fn left_to_do(&self) -> Result<Option<String>> {
-        if self.options.database.is_some() {
-            return self.unsent().await;
-        }
         let database = Database::look(self.world.place()).await?;
         let counts = database.counts().await;
         database.close().await;

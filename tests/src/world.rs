@@ -2,6 +2,7 @@
 //! times that only bound failure.
 
 use std::{
+    collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
@@ -46,6 +47,8 @@ pub const COMPANY: &str = include_str!("company.toml");
 pub const WAIT: Duration = Duration::from_secs(90);
 /// Longest time for a test.
 const TEST_TIME: Duration = Duration::from_secs(300);
+/// How often it is looked whether the leases of dead hosts have run out.
+const LEASES_AGAIN: Duration = Duration::from_millis(250);
 /// What every password of the tests' companies holds.
 const SECRET: &str = "Quittengelee";
 /// Mails that time can pass for at once.
@@ -134,10 +137,14 @@ impl World {
         }
     }
 
+    /// From now on hosts share the database at `url`, which is empty.
+    pub fn share_at(&self, url: String) {
+        let _ = self.server.set(url);
+    }
+
     /// From now on hosts share a database on a server.
     pub async fn share(&self) {
-        let url = engine::new_database().await;
-        let _ = self.server.set(url);
+        self.share_at(engine::new_database().await);
     }
 
     /// The company.
@@ -457,6 +464,7 @@ impl World {
     /// now, and what was asked was asked that much longer ago.
     pub async fn let_time_pass(&self, time: Duration) {
         let database = Database::open(self.place()).await.unwrap();
+        self.alone(&database).await;
         let now_ms = clock::unix_ms();
         let time_ms = i64::try_from(time.as_millis()).unwrap();
         database.resume_unfinished().await.unwrap();
@@ -467,6 +475,18 @@ impl World {
             .collect();
         database.record(standings).await.unwrap();
         database.close().await;
+    }
+
+    /// Waits until the leases of all other hosts, which are dead, have run out.
+    async fn alone(&self, database: &Database) {
+        let lease = Duration::from_secs(30);
+        let alone = async {
+            while database.hosts().await.unwrap().len() > 1 {
+                tokio::time::sleep(LEASES_AGAIN).await;
+                database.hold(BTreeSet::new(), false, lease).await.unwrap();
+            }
+        };
+        assert!(tokio::time::timeout(WAIT, alone).await.is_ok(), "other hosts still live");
     }
 }
 

@@ -306,7 +306,9 @@ impl Shared {
                     bytes += length;
                     batch.push((parcel, item));
                 }
-                Err(reason) => self.finish(vec![(parcel, Outcome::Failed { reason })]).await,
+                Err(reason) => {
+                    self.finish(vec![(parcel, Outcome::Failed { reason })]).await;
+                }
             }
         }
         if !batch.is_empty() {
@@ -367,12 +369,11 @@ impl Shared {
         // One commit says both: there is a draft, and it is asked to be sent.
         let standings = stored.iter().map(|(parcel, _)| parcel).chain(&failed);
         let Some(recorded) = self.record(standings).await else { return };
-        // A mail that another host has taken up meanwhile has, or gets, a draft of that one.
-        let (ours, others): (Vec<_>, Vec<_>) =
-            stored.into_iter().partition(|(parcel, _)| recorded.contains(&parcel.mail.key));
-        self.discard(others.iter().map(|(_, draft)| outcome::item_id(draft)).collect()).await;
-        if !ours.is_empty() {
-            self.send(ours).await;
+        // A mail that another host has taken up meanwhile is for that one to send. So is this draft,
+        // if it was found: only the sweep may delete it.
+        stored.retain(|(parcel, _)| recorded.contains(&parcel.mail.key));
+        if !stored.is_empty() {
+            self.send(stored).await;
         }
     }
 
@@ -409,12 +410,13 @@ impl Shared {
                 }
             };
             if matches!(outcome, Outcome::Failed { .. }) {
-                useless.push(outcome::item_id(&draft));
+                useless.push((parcel.mail.key.clone(), outcome::item_id(&draft)));
             }
             outcomes.push((parcel, outcome));
         }
-        self.finish(outcomes).await;
-        self.discard(useless).await;
+        let recorded = self.finish(outcomes).await.unwrap_or_default();
+        useless.retain(|(key, _)| recorded.contains(key));
+        self.discard(useless.into_iter().map(|(_, draft)| draft).collect()).await;
     }
 
     /// Deletes drafts that will never be sent. What stays because of an error is for the sweep.
@@ -474,8 +476,8 @@ impl Shared {
         verdict
     }
 
-    /// Advances mails by their outcomes and commits where they stand.
-    async fn finish(&self, outcomes: Vec<(Parcel, Outcome)>) {
+    /// Advances mails by their outcomes and commits where they stand, as [`Shared::record`] does.
+    async fn finish(&self, outcomes: Vec<(Parcel, Outcome)>) -> Option<HashSet<DeliveryKey>> {
         let mut parcels = Vec::with_capacity(outcomes.len());
         for (mut parcel, outcome) in outcomes {
             if let Outcome::Failed { reason } = &outcome {
@@ -484,7 +486,7 @@ impl Shared {
             parcel.advance(outcome);
             parcels.push(parcel);
         }
-        self.record(parcels.iter()).await;
+        self.record(parcels.iter()).await
     }
 
     /// Commits where mails stand; answers the keys of those that are still ours. What cannot be

@@ -32,7 +32,7 @@ struct Arguments {
     #[arg(long)]
     freezes: bool,
     /// In the end, waits as long as mails of unknown outcome wait anywhere, in place of letting
-    /// minutes pass in the database. Always so with --database.
+    /// minutes pass in the database.
     #[arg(long)]
     patient: bool,
 }
@@ -54,7 +54,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         kills: arguments.kills,
         seed: arguments.seed.unwrap_or_else(any_seed),
         hosts: arguments.hosts.max(1),
-        patient: arguments.patient || arguments.database.is_some(),
+        patient: arguments.patient,
         database: arguments.database,
         freezes: arguments.freezes,
     };

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use bridge::message::MessageId;
 use ews::{
     delivery::{KEY_PROPERTY_NAME, KEY_PROPERTY_SET},
@@ -23,8 +23,6 @@ use crate::{World, books};
 const NAMED_MAX: usize = 20;
 /// Lines of the hosts that are shown.
 const SHOWN_MAX: usize = 80;
-/// How long nothing may arrive where only the program itself can be asked what is left to do.
-const QUIET: Duration = Duration::from_secs(15);
 
 /// What has arrived so far: the deliveries that are owed, each once.
 #[derive(Clone)]
@@ -229,41 +227,11 @@ impl Run {
     }
 
     async fn given_up(&self) -> Result<usize> {
-        if self.options.database.is_some() {
-            return Ok(self.ends().await?.1);
-        }
         let database = Database::look(self.world.place()).await?;
         let counts = database.counts().await;
         database.close().await;
         let counts = counts?;
         Ok(usize::try_from(counts.failed + counts.unconfirmed)?)
-    }
-
-    /// By `outbox`, what hosts with a database of their own still have to do. Messages that wait for
-    /// a plan or a digest are not listed there; they make mails within [`QUIET`].
-    pub(super) async fn unsent(&self) -> Result<Option<String>> {
-        let mut changes = self.world.embedded.exchange.deliveries();
-        let silent = tokio::time::timeout(QUIET, changes.recv()).await.is_err();
-        let (waiting, _) = self.ends().await?;
-        let busy = !silent || waiting > 0;
-        Ok(busy.then(|| format!("{waiting} mails wait, or some arrive still")))
-    }
-
-    /// How many mails wait, and how many were given up.
-    async fn ends(&self) -> Result<(usize, usize)> {
-        let Some(host) = self.hosts.first() else { return Ok((0, 0)) };
-        let answer = host.ask(&["outbox", "--json"]).await?;
-        let said = String::from_utf8_lossy(&answer.stderr).into_owned();
-        ensure!(answer.status.success(), "outbox: {said}");
-        let (mut waiting, mut given_up) = (0, 0);
-        for line in String::from_utf8_lossy(&answer.stdout).lines() {
-            let mail: Value = serde_json::from_str(line)?;
-            match mail.get("state").and_then(Value::as_str) {
-                Some("failed" | "unconfirmed") => given_up += 1,
-                _ => waiting += 1,
-            }
-        }
-        Ok((waiting, given_up))
     }
 
     /// Says what went wrong, and where its traces are.

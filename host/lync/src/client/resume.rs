@@ -248,7 +248,10 @@ impl Resume {
             return vec![self.ask(count / 2, Some(0), announce)];
         }
         let first = self.buffer.iter().filter_map(|held| held.post.id).min();
-        let mut steps: Vec<_> = self.gap(first).into_iter().collect();
+        // A quiet room that could not be checked has missed nothing that anybody knows of.
+        let is_recheck = !announce && self.buffer.is_empty() && !self.missed;
+        let gap = if is_recheck { None } else { self.gap(first) };
+        let mut steps: Vec<_> = gap.into_iter().collect();
         self.missed = false;
         steps.extend(self.settle(Vec::new(), announce));
         steps
@@ -672,6 +675,17 @@ mod tests {
         assert_eq!(told(room.live(live(150))), "skip150", "below all that is remembered");
         assert_eq!(told(room.live(live(99_950))), "99950!");
         assert_eq!(told(room.live(live(99_950))), "skip99950");
+    }
+
+    /// The pool falls silent just when a quiet room is checked: nothing was missed.
+    #[test]
+    fn a_check_that_fails_tells_of_no_gap() {
+        let mut room = Resume::new(Some(5), [], 0, 999);
+        room.join(true);
+        room.page(posts(4..=5), 0);
+        assert_eq!(told(room.recheck()), "ask1");
+        assert_eq!(told(room.page_failed()), "");
+        assert_eq!(told(room.live(live(6))), "6!");
     }
 
     #[test]

@@ -132,6 +132,15 @@ impl Exchange {
         Ok(())
     }
 
+    /// Whether there is a draft of this key, or will be one.
+    fn has_draft(&self, key: &str) -> bool {
+        let late = self.late.iter().filter_map(|(_, late)| match late {
+            Late::Draft(stored) => Some(stored),
+            Late::Send { .. } => None,
+        });
+        self.drafts.iter().chain(late).any(|stored| stored.key == key)
+    }
+
     /// Whether a mail of this key is sent, or on its way.
     pub(super) fn has_sent(&self, key: &str) -> bool {
         self.sent.iter().any(|(_, sent, _)| sent == key)
@@ -320,12 +329,10 @@ impl World {
         let receipt = mail.receipt.clone().unwrap();
         let covered = says.iter().all(|id| receipt.covers.contains(&receipt::cover(id)));
         assert!(covered, "a mail says what its receipt does not cover");
+        let key = mail.key.as_str();
+        assert!(!self.exchange.has_draft(key), "a mail is laid down again that lies there");
         self.exchange.made += 1;
         let letter = Letter { person: mail.person.address.clone(), says, receipt };
-        Stored {
-            id: format!("draft {}", self.exchange.made),
-            key: mail.key.as_str().to_owned(),
-            letter,
-        }
+        Stored { id: format!("draft {}", self.exchange.made), key: key.to_owned(), letter }
     }
 }

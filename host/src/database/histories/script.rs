@@ -75,7 +75,7 @@ pub(super) enum Kind {
 /// How often each kind comes, relative to the others.
 const KINDS: [(Kind, usize); 17] = [
     (Kind::Post, 24),
-    (Kind::Burst, 1),
+    (Kind::Burst, 2),
     (Kind::Mail, 20),
     (Kind::Wait, 10),
     (Kind::Members, 5),

@@ -33,7 +33,7 @@ impl World {
     }
 
     async fn live(&mut self, kind: Kind) -> Alive {
-        if self.chance.one_in(2) {
+        if self.chance.one_in(3) {
             self.connect().await?;
         }
         match kind {
@@ -41,6 +41,10 @@ impl World {
             Kind::Burst => {
                 self.disconnect();
                 (0..101 + self.chance.below(40)).for_each(|_| self.post(0));
+                if self.chance.one_in(2) {
+                    let keep = 1 + self.chance.below(30);
+                    self.truncate(0, keep);
+                }
             }
             Kind::Mail => {
                 self.plan().await?;
@@ -57,12 +61,26 @@ impl World {
                 _ => self.wire.breaks = Some(u32::try_from(self.chance.below(12)).unwrap()),
             },
             Kind::Restart => self.restart_pool(),
-            Kind::Truncate => self.truncate(),
+            Kind::Truncate => {
+                if self.chance.one_in(2) {
+                    self.disconnect();
+                }
+                let (room, keep) = (self.chance.below(ROOMS), self.chance.below(6));
+                self.truncate(room, keep);
+            }
             Kind::Bend => self.bend(),
             Kind::PutOut => self.put_out().await?,
             Kind::Mood => self.exchange.mood = self.chance.of(&[0, 1, 2, 2, 3, 6, 12]),
             Kind::Retry => self.retry().await?,
-            Kind::Kill => self.fuse = Some(u32::try_from(self.chance.below(40)).unwrap()),
+            Kind::Kill => {
+                self.fuse = Some(u32::try_from(self.chance.below(40)).unwrap());
+                if self.chance.one_in(2) {
+                    // In the midst of a post's way into the database.
+                    let room = self.chance.below(ROOMS);
+                    self.post(room);
+                    self.fuse = Some(u32::try_from(self.chance.below(6)).unwrap());
+                }
+            }
         }
         self.pump().await
     }
@@ -177,12 +195,9 @@ impl World {
         }
     }
 
-    fn truncate(&mut self) {
+    fn truncate(&mut self, room: usize, keep: usize) {
         self.tally.truncations += 1;
-        if self.chance.one_in(2) {
-            self.disconnect();
-        }
-        let (room, keep) = (self.chance.below(ROOMS), self.chance.below(6));
+        self.tell(|| format!("room {room} keeps {keep} posts"));
         for number in self.model.truncate(room, keep) {
             self.pool.remove_message(&uri(room), number).unwrap();
         }

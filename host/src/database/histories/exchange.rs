@@ -132,6 +132,11 @@ impl Exchange {
         Ok(())
     }
 
+    /// A draft that was refused for good is deleted.
+    pub(super) fn discard(&mut self, draft: &Draft) {
+        self.drafts.retain(|stored| stored.id != draft.id);
+    }
+
     /// Whether there is a draft of this key, or will be one.
     fn has_draft(&self, key: &str) -> bool {
         let late = self.late.iter().filter_map(|(_, late)| match late {
@@ -210,13 +215,10 @@ impl World {
         };
         let mut verdict = outcome::verdict(&error, asked_ms, self.unix_ms(), None);
         match (&verdict.outcome, task) {
-            // As the mail stage has it: a look that is refused is repeated, a draft that was refused
-            // for good is deleted, one whose version is stale is read again.
+            // As the mail stage has it: a look that is refused is repeated, a draft whose version is
+            // stale is read again.
             (Outcome::Failed { reason }, Task::FindDraft | Task::FindSent(_)) => {
                 verdict.outcome = Outcome::Delayed { until_ms: None, reason: reason.clone() };
-            }
-            (Outcome::Failed { .. }, Task::Send(draft)) => {
-                self.exchange.drafts.retain(|stored| stored.id != draft.id);
             }
             (_, Task::Send(draft)) if verdict.stale => {
                 verdict.outcome = Outcome::Drafted(draft.clone());

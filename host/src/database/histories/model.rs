@@ -11,9 +11,20 @@ use bridge::{
 use super::world::{Host, PEOPLE, ROOMS, list, person_of, room_id, room_of};
 use crate::database::Database;
 
-/// Where less than this was missed, a client cannot tell a history that was cut short from one out
-/// of which messages were removed: two pages of [`lync`]'s first size.
-const TWO_PAGES: u64 = 100;
+/// The first page of history that the client asks for.
+const PAGE: u64 = 50;
+
+/// How far the newest post may be from the last one read without the client noticing that a history
+/// of `held` posts was cut short: it asks for twice as much until a page is short, and once more; a
+/// short page it takes for all there ever was, as long as no more than it asked for can be missing.
+/// This is the one known limit of what can be seen.
+fn unseen(held: usize) -> u64 {
+    let mut count = PAGE;
+    while count <= held as u64 {
+        count *= 2;
+    }
+    2 * count
+}
 
 /// Whether a message must reach a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +65,9 @@ struct Place {
     posted: u64,
     /// Highest number handed over in this session.
     handed: u64,
-    /// Numbers when the room was joined: the last one read, the last one posted.
-    joined: Option<(u64, u64)>,
+    /// When the room was joined: the last number read, and whether more is missing than what
+    /// can be missing unseen.
+    joined: Option<(u64, bool)>,
     /// How far back a look at the history reached.
     reviewed_ms: Option<i64>,
     /// Numbers that the history holds.
@@ -161,6 +173,11 @@ impl Model {
         self.homeless.clear();
     }
 
+    /// Whether the host has any post of the room.
+    pub(super) fn was_read(&self, room: usize) -> bool {
+        self.messages.values().any(|one| one.room == room && one.committed && !one.is_gap)
+    }
+
     /// Posts that are there to be removed.
     pub(super) fn held(&self, room: usize) -> Vec<u64> {
         self.places[room].held.iter().copied().collect()
@@ -207,8 +224,9 @@ impl Model {
         let place = &mut self.places[room];
         place.begun |= cursor.is_some();
         // Of a history without any post nothing can be told.
-        let posted = if place.held.is_empty() { 0 } else { place.posted };
-        place.joined = Some((place.handed.max(cursor.unwrap_or(0)), posted));
+        let last = place.handed.max(cursor.unwrap_or(0));
+        let is_seen = place.posted > last + unseen(place.held.len()) && !place.held.is_empty();
+        place.joined = Some((last, is_seen));
     }
 
     /// From here on the host has a place to go on from.
@@ -217,10 +235,11 @@ impl Model {
     }
 
     /// The history was read: what is missing now was told, or could not be noticed. That is the one
-    /// known limit of what can be seen: see [`TWO_PAGES`]; and where a room had no post or has none.
+    /// known limit of what can be seen: see [`unseen`]; and where a room had no post or has none.
     pub(super) fn caught_up(&mut self, room: usize) -> u64 {
-        let Some((last, posted)) = self.places[room].joined else { return 0 };
-        if last > 0 && posted > last + TWO_PAGES {
+        let Some((last, is_seen)) = self.places[room].joined else { return 0 };
+        // From the very beginning there is nothing to be missing: numbers need not begin at 1.
+        if last > 0 && is_seen {
             return 0;
         }
         let missed = self
@@ -238,6 +257,11 @@ impl Model {
         let known = self.messages.get_mut(&id).unwrap();
         known.received_ms.get_or_insert(crate::clock::unix_ms());
         self.handing.push(id);
+    }
+
+    /// Whether a post has come to the host and is not kept yet.
+    pub(super) fn is_handing(&self) -> bool {
+        !self.handing.is_empty()
     }
 
     pub(super) fn committed(&mut self) {

@@ -153,6 +153,10 @@ impl World {
                 assert!(now_ms - asked_ms >= LIFETIME_MS, "a mail is taken for sent too soon");
             }
             self.host.database.record(vec![(mail.key.clone(), standing.clone())]).await.unwrap();
+            if let (Task::Send(draft), State::Failed) = (&task, &standing.state) {
+                self.effect()?;
+                self.exchange.discard(draft);
+            }
             if !(sends && standing.is_asked()) {
                 return Ok(());
             }

@@ -30,6 +30,7 @@ tally! {
     effects,
     posts,
     kills,
+    kills_before_a_commit,
     connections,
     cuts,
     pool_restarts,

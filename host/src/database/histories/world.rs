@@ -129,6 +129,8 @@ pub(super) struct World {
     directory: tempfile::TempDir,
     config: Arc<Config>,
     words_said: u64,
+    /// Mails that the model knows of.
+    noted: usize,
 }
 
 /// What a host has in memory.
@@ -286,8 +288,18 @@ impl World {
             directory,
             config,
             words_said: 0,
+            noted: 0,
             clock,
             setup,
+        }
+    }
+
+    /// What has arrived by now: no change of mind takes it back.
+    pub(super) fn note_arrivals(&mut self) {
+        for letter in self.exchange.mails().skip(self.noted) {
+            let person = person_of(&letter.person);
+            letter.says.iter().for_each(|id| self.model.arrived(id, person));
+            self.noted += 1;
         }
     }
 
@@ -319,6 +331,7 @@ impl World {
     /// All that was not committed is gone; another host begins where the first one stood.
     pub(super) async fn rise_again(&mut self) {
         self.tally.kills += 1;
+        self.tally.kills_before_a_commit += u64::from(self.model.is_handing());
         self.tell(|| "the host is killed".to_owned());
         self.fuse = None;
         self.wire.lose();
@@ -340,6 +353,7 @@ impl World {
             if !before.is_empty() && dressed(&before) == members {
                 continue;
             }
+            self.note_arrivals();
             self.model.directory_changes(room, &members);
             self.effect()?;
             let now_ms = self.unix_ms();
@@ -355,6 +369,7 @@ impl World {
     /// A person says what he wants from now on, by mail.
     pub(super) async fn say(&mut self, person: usize, choice: Choice) -> Alive {
         self.words_said += 1;
+        self.note_arrivals();
         self.model.chooses(person);
         let key = (address(person), None);
         let said = Said {

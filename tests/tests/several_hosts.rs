@@ -21,6 +21,15 @@ async fn live_together(world: &World, hosts: &[&Host]) {
         .await;
 }
 
+/// Two hosts that share the rooms.
+async fn pair(world: &World) -> (Host, Host) {
+    world.share().await;
+    let a = world.host().await;
+    let b = world.start_host(|_| {}).await;
+    live_together(world, &[&a, &b]).await;
+    (a, b)
+}
+
 async fn post_everywhere(world: &World) {
     for room in ["Ops", "Build", "News"] {
         world.post(room, "anna").await;
@@ -54,10 +63,7 @@ fn hosts_share_the_rooms() {
 #[ignore = "needs a server: tests/postgres.sh"]
 fn a_host_takes_over_from_a_dead_one() {
     play(async |world| {
-        world.share().await;
-        let a = world.host().await;
-        let b = world.start_host(|_| {}).await;
-        live_together(world, &[&a, &b]).await;
+        let (a, b) = pair(world).await;
         post_everywhere(world).await;
         world.crash(a).await;
         post_everywhere(world).await;
@@ -104,10 +110,7 @@ fn a_host_without_the_pool_leaves_its_rooms() {
 #[ignore = "needs a server: tests/postgres.sh"]
 fn choices_reach_every_host() {
     play(async |world| {
-        world.share().await;
-        let a = world.host().await;
-        let b = world.start_host(|_| {}).await;
-        live_together(world, &[&a, &b]).await;
+        let (a, b) = pair(world).await;
         world.write_to_us("bob", "digest off");
         world.until("bob is answered", async || !world.inbox("bob").is_empty()).await;
         let answers = world.inbox("bob").len();

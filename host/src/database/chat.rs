@@ -385,6 +385,15 @@ async fn save_members(
     for chunk in members.chunks(ROWS_MAX) {
         insert_members(room, chunk).execute(connection).await?;
     }
+    release_held(connection, room.as_str(), now_ms).await
+}
+
+/// What was held back because somebody of a room had no mailbox waits no longer if he has one now.
+pub(super) async fn release_held(
+    connection: &mut AnyConnection,
+    room: &str,
+    now_ms: i64,
+) -> Result<(), sqlx::Error> {
     for sql in [
         "INSERT INTO queues (person, queue, opened_ms, due_ms, messages, bytes) \
          SELECT person, 'instant', $2, $2, COUNT(*), 0 FROM deliveries WHERE state = 'held' AND person IN \
@@ -393,7 +402,7 @@ async fn save_members(
         "UPDATE deliveries SET state = 'kept', held = NULL, queue = 'instant', changed_ms = $2 WHERE state = 'held' \
          AND person IN (SELECT person FROM members WHERE room = $1 AND mailbox IS NOT NULL)",
     ] {
-        sqlx::query(sql).bind(room.as_str()).bind(now_ms).execute(&mut *connection).await?;
+        sqlx::query(sql).bind(room).bind(now_ms).execute(&mut *connection).await?;
     }
     Ok(())
 }

@@ -8,7 +8,11 @@ use bridge::{
 };
 use sqlx::AnyConnection;
 
-use super::{Database, Error, chat::ROWS_MAX, statement::Statement};
+use super::{
+    Database, Error,
+    chat::{ROWS_MAX, release_held},
+    statement::Statement,
+};
 
 /// How what waits is counted, and when it waits no longer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,6 +89,14 @@ async fn commit_plan(
     }
     enqueue(connection, waiting(settled, bytes), queueing, settled.settled_ms).await?;
     insert_mails(connection, &settled.mails, settled.settled_ms).await?;
+    if settled.deliveries.iter().any(|delivery| matches!(delivery.fate, Fate::Held { .. })) {
+        // A mailbox may have been found since the plan was made.
+        let room: String = sqlx::query_scalar("SELECT room FROM messages WHERE id = $1")
+            .bind(settled.message.as_str())
+            .fetch_one(&mut *connection)
+            .await?;
+        release_held(connection, &room, settled.settled_ms).await?;
+    }
     Ok(true)
 }
 

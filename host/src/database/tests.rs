@@ -263,6 +263,20 @@ async fn what_is_kept_becomes_one_digest_when_due() {
     assert_eq!(why.state, "skipped");
 }
 
+/// A mailbox is found while a plan is being made.
+#[tokio::test]
+async fn a_plan_that_is_behind_holds_nobody_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(&directory).await;
+    database.save_room(&room(), "u").await.unwrap();
+    database.commit_message(message(1), Some(1)).await.unwrap();
+    let settled = settled(&message(1), &[member("anna", false)], Action::MailNow, 5);
+    database.save_members(&room().id, &[member("anna", true)], 4).await.unwrap();
+    commit(&database, settled).await;
+    assert_eq!(database.counts().await.unwrap().held, 0);
+    assert_eq!(database.next_due(0).await.unwrap(), Some(5));
+}
+
 #[tokio::test]
 async fn who_has_no_mailbox_is_held_until_there_is_one() {
     let directory = tempfile::tempdir().unwrap();

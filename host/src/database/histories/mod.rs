@@ -43,7 +43,7 @@ use self::{
 };
 
 /// Histories of an ordinary run.
-const HISTORIES: u64 = 150;
+const HISTORIES: u64 = 2000;
 /// How often it is told how far a long run has come.
 const TOLD_EVERY: u64 = 1000;
 

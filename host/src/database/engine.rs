@@ -189,6 +189,7 @@ impl Engine {
             }
             Self::Postgres => {
                 let mut all = vec![
+                    "SET client_min_messages = warning".to_owned(),
                     "SET synchronous_commit = on".to_owned(),
                     "SET default_transaction_isolation = 'read committed'".to_owned(),
                     format!("SET lock_timeout = {}", ms(LOCK_TIMEOUT)),

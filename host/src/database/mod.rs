@@ -10,6 +10,7 @@ mod digests;
 mod engine;
 mod error;
 mod hosts;
+mod intake;
 mod mails;
 mod outbox;
 mod plans;

@@ -31,13 +31,13 @@ pub(crate) fn measure() {
                 let path = directory.path().to_str().unwrap().to_owned();
                 child("intake", &[path, batch.to_string(), posts.to_string()], conditions)
             });
-            figure(&measured, "posts_a_s")
+            (figure(&measured, "posts_a_s"), figure(&measured, "work_us"))
         };
-        let fast = rate(&Conditions::default());
+        let (fast, work_us) = rate(&Conditions::default());
         match slow.preload {
             Some(_) => println!(
-                "intake: at most {batch} posts a commit, {ROOMS} rooms: {fast:.0} posts/s; {:.0} with 2 ms more a sync",
-                rate(&slow)
+                "intake: at most {batch} posts a commit, {ROOMS} rooms: {fast:.0} posts/s; {:.0} with 2 ms more a sync; {work_us:.0} us of work a post",
+                rate(&slow).0
             ),
             None => println!("intake: at most {batch} posts a commit: {fast:.0} posts/s"),
         }
@@ -71,7 +71,7 @@ pub(crate) fn run(arguments: &[String]) {
     Runtime::new().unwrap().block_on(async {
         let database = Database::open(Path::new(directory)).await.unwrap();
         let (sender, mut incoming) = mpsc::channel(batch);
-        let begun = Instant::now();
+        let (begun, before_s) = (Instant::now(), process::processor_s());
         tokio::spawn(async move {
             for message in messages {
                 sender.send(message).await.unwrap();
@@ -83,7 +83,8 @@ pub(crate) fn run(arguments: &[String]) {
         }
         let took_s = begun.elapsed().as_secs_f64();
         assert_eq!(kept, posts);
-        process::tell(&[("posts_a_s", posts as f64 / took_s)]);
+        let work_us = (process::processor_s() - before_s) * 1e6 / posts as f64;
+        process::tell(&[("posts_a_s", posts as f64 / took_s), ("work_us", work_us)]);
         database.close().await;
     });
 }

@@ -394,14 +394,15 @@ async fn forget_empty(
     handled: &[(String, String)],
 ) -> Result<(), sqlx::Error> {
     for chunk in handled.chunks(ROWS_MAX) {
+        // SQLite finds rows that a list names by the key only where a `SELECT` makes the list.
         let mut delete = Statement::new(
             "DELETE FROM queues WHERE NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.person = queues.person \
-             AND d.queue = queues.queue AND d.state = 'kept') AND (person, queue) IN (",
+             AND d.queue = queues.queue AND d.state = 'kept') AND (person, queue) IN (SELECT column1, column2 FROM (",
         );
         delete.rows(chunk, |row, (person, queue)| {
             row.bind(person).bind(queue);
         });
-        delete.push(")");
+        delete.push(") AS v)");
         delete.execute(connection).await?;
     }
     Ok(())

@@ -31,6 +31,12 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
 const SILENCE_MAX: Duration = Duration::from_secs(5);
 /// How long a server may take to answer a new connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// SQLite's memory for a writer's pages: what one transaction changes fits, or its pages are written
+/// several times.
+const WRITER_CACHE_KIB: u32 = 32 << 10;
+/// Pages of SQLite's log that are moved to the file at once, 4 KiB each: those that many
+/// transactions change are moved once.
+const CHECKPOINT_PAGES: u32 = 8 << 10;
 /// The file's name.
 const FILE: &str = "chat-digest.sqlite";
 
@@ -204,6 +210,17 @@ impl Engine {
         }
     }
 
+    /// What a connection for writing is told besides.
+    fn writer_settings(self) -> Vec<String> {
+        match self {
+            Self::Sqlite => vec![
+                format!("PRAGMA cache_size = -{WRITER_CACHE_KIB}"),
+                format!("PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}"),
+            ],
+            Self::Postgres => Vec::new(),
+        }
+    }
+
     pub(super) async fn set_up(
         self,
         connection: &mut AnyConnection,
@@ -222,6 +239,9 @@ impl Engine {
         let connected = tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await;
         let mut connection = connected.map_err(|_| sqlx::Error::PoolTimedOut)??;
         self.set_up(&mut connection, false).await?;
+        for setting in self.writer_settings() {
+            connection.execute(sqlx::AssertSqlSafe(setting)).await?;
+        }
         Ok(connection)
     }
 

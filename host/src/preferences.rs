@@ -243,23 +243,6 @@ impl Preferences {
         self.in_room(room).of(person)
     }
 
-    /// [`InRoom::timing`], for one person.
-    #[must_use]
-    pub fn timing(&self, person: &Address, room: &Room, capped: bool) -> Timing {
-        self.in_room(room).timing(person, capped)
-    }
-
-    /// [`InRoom::dress`].
-    #[must_use]
-    pub fn dress(&self, room: &Room, members: Vec<Member>) -> Vec<Member> {
-        self.in_room(room).dress(members)
-    }
-
-    /// [`InRoom::overrule`].
-    pub fn overrule(&self, plan: &mut Plan, room: &Room) {
-        self.in_room(room).overrule(plan);
-    }
-
     /// What would hold if the person's own word were changed like this.
     #[must_use]
     pub fn would_be(

@@ -120,13 +120,14 @@ pub(crate) fn settled(
     preferences: &Preferences,
     action: Action,
 ) -> Settled {
-    let members = preferences.dress(room, members);
+    let here = preferences.in_room(room);
+    let members = here.dress(members);
     let offer = Offer::new(message, members, &Address::new("sip:service@bench.example"), 7);
     let all = offer.offered().map(|one| one.id).collect();
     let group = Group { action, reason: "what is said here is collected".into(), members: all };
     let mut plan = Plan::check(&offer, vec![group]).unwrap();
-    preferences.overrule(&mut plan, room);
-    let timing = |member: &Member| preferences.timing(&member.person.address, room, false);
+    here.overrule(&mut plan);
+    let timing = |member: &Member| here.timing(&member.person.address, false);
     settle(&message.id(), plan, preferences.gathering(), timing, message.received_ms)
 }
 

@@ -77,17 +77,17 @@ impl World {
     fn settled(&self, message: &Message, capped: &HashSet<(String, i64)>) -> Option<Settled> {
         let preferences = &self.host.preferences;
         let (room, members) = self.host.rooms.snapshot(&message.room)?;
-        let members = preferences.dress(&room, members?);
+        let members = preferences.in_room(&room).dress(members?);
         let service = Address::new(SERVICE);
         let mut plan = match message.kind {
             Kind::Gap { .. } => gap_plan(message, members, &service),
             _ => guest_plan(message, members, &service),
         };
-        preferences.overrule(&mut plan, &room);
+        preferences.in_room(&room).overrule(&mut plan);
         let now_ms = self.unix_ms();
         let timing = |member: &Member| {
             let person = &member.person.address;
-            let mut timing = preferences.timing(person, &room, false);
+            let mut timing = preferences.in_room(&room).timing(person, false);
             let today = day(&timing.zone, now_ms);
             timing.capped = capped.contains(&(person.as_str().to_owned(), today));
             timing

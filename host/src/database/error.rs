@@ -71,6 +71,16 @@ pub enum Error {
         /// The database.
         place: Place,
     },
+    /// As many hosts as there may be.
+    #[error(
+        "{place}: {most} hosts share it already, more may not: stop one, or wait until the lease of a dead one has run out"
+    )]
+    TooManyHosts {
+        /// The database.
+        place: Place,
+        /// How many there may be.
+        most: i64,
+    },
     /// Other hosts took this one for dead.
     #[error("{place}: this host was silent for longer than its lease, and others do its work now")]
     LeaseLost {

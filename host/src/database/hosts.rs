@@ -10,6 +10,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -56,12 +57,6 @@ pub struct HostRow {
 }
 
 impl Database {
-    /// Names this host among those that share the database, until it ends.
-    #[must_use]
-    pub fn host(&self) -> &str {
-        &self.host
-    }
-
     /// Tells this host's endpoint from those of the others: 1 for the first, and so on.
     #[must_use]
     pub fn slot(&self) -> u32 {
@@ -73,7 +68,8 @@ impl Database {
         let slot = self.writer.run((self.host.clone(), alone), |connection, (host, alone)| {
             Box::pin(async move { enter(connection, host, *alone).await })
         });
-        slot.await?.ok_or_else(|| Error::Contended { place: self.place.clone() })
+        slot.await?
+            .ok_or_else(|| Error::TooManyHosts { place: self.place.clone(), most: HOSTS_MAX })
     }
 
     /// Signs this host out: others need not wait until its lease runs out.
@@ -116,16 +112,17 @@ impl Database {
         });
         let held = held.await?;
         let mut held = held.ok_or_else(|| Error::LeaseLost { place: self.place.clone() })?;
-        held.orphans = self.take_up_orphans().await?;
+        held.orphans = self.take_up(None).await?;
         Ok(held)
     }
 
-    /// Has the mails looked for that were asked for by hosts that are no more. Answers how many.
-    pub(super) async fn take_up_orphans(&self) -> Result<usize, Error> {
+    /// Has the mails looked for that `host` has asked for, or with `None` those of hosts that are no
+    /// more. Answers how many.
+    pub(super) async fn take_up(&self, host: Option<Arc<str>>) -> Result<usize, Error> {
         let mut all = 0;
         loop {
-            let some = self.writer.run((), |connection, ()| {
-                Box::pin(async move { mails::resume(connection, None).await })
+            let some = self.writer.run(host.clone(), |connection, host| {
+                Box::pin(async move { mails::resume(connection, host.as_deref()).await })
             });
             match some.await? {
                 0 => return Ok(all),

@@ -119,16 +119,7 @@ impl Database {
     /// # Errors
     /// [`Error`].
     pub async fn resume_unfinished(&self) -> Result<usize, Error> {
-        let host = self.host.clone();
-        let orphans = self.take_up_orphans().await?;
-        loop {
-            let some = self.writer.run(host.clone(), |connection, host| {
-                Box::pin(async move { resume(connection, Some(host)).await })
-            });
-            if some.await? == 0 {
-                return Ok(orphans);
-            }
-        }
+        Ok(self.take_up(None).await? + self.take_up(Some(Arc::clone(&self.host))).await?)
     }
 
     /// Commits where mails stand now, and answers the keys of those for which that holds: a mail

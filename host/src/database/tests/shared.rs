@@ -16,7 +16,7 @@ fn duties(names: &[&str]) -> BTreeSet<String> {
 
 /// As if a host had been silent for longer than its lease.
 async fn let_lease_run_out(database: &Database) {
-    let run = database.writer.run(database.host().to_owned(), |connection, host| {
+    let run = database.writer.run(database.host.to_string(), |connection, host| {
         Box::pin(async move {
             let update = sqlx::query("UPDATE hosts SET until_ms = 0 WHERE id = $1").bind(host);
             update.execute(connection).await.map(|_| ())

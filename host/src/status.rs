@@ -78,11 +78,14 @@ impl Status {
         println!();
         self.print_rooms();
         for gap in &self.gaps {
-            let to = gap.to_id.map_or_else(|| "on".to_owned(), |to| format!("to {to}"));
+            let posts = match (gap.from_id, gap.to_id) {
+                (None, _) => "posts".to_owned(),
+                (Some(from), None) => format!("posts {from} on"),
+                (Some(from), Some(to)) => format!("posts {from} to {to}"),
+            };
             println!(
-                "gap       {}: posts {} {to} were missed, and the history no longer had them; noticed {}",
+                "gap       {}: {posts} were missed, and the history no longer had them; noticed {}",
                 gap.room,
-                gap.from_id,
                 time(gap.noted_ms, zone)
             );
         }

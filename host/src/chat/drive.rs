@@ -19,7 +19,7 @@ use tokio::{
 use tracing::warn;
 
 use super::{Chat, Close, Order, choose::Chooser, connect::Stream, review::Review, stop_asked};
-use crate::{clock, config::HostPort};
+use crate::{clock, config::HostPort, database::Error};
 
 /// Bytes taken from the socket at once.
 const READ_BYTES: usize = 64 << 10;
@@ -46,6 +46,8 @@ pub(crate) struct Driver {
     pub(super) worked: bool,
     /// Whether the chat service answers.
     pub(super) ready: bool,
+    /// Why the place of a room or a gap in it could not be kept. No later post may be, then.
+    pub(super) failed: Option<Error>,
     unsent: VecDeque<Bytes>,
     redirect: Option<HostPort>,
     pub(crate) ended: Option<Ended>,
@@ -63,6 +65,7 @@ impl Driver {
             commit: None,
             worked: false,
             ready: false,
+            failed: None,
             unsent: VecDeque::new(),
             redirect: None,
             ended: None,
@@ -82,6 +85,9 @@ impl Driver {
         let mut stopping = false;
         loop {
             self.drain().await;
+            if let Some(error) = self.failed.take() {
+                return self.broken(format!("how far a room was read cannot be kept: {error:#}"));
+            }
             if let Err(what) = self.flush(&mut writer).await {
                 return self.broken(what);
             }

@@ -50,7 +50,7 @@ impl Driver {
             Event::Begun { room, last_id } => {
                 let room = translate::room_id(&room);
                 if let Err(error) = self.chat.database.begin_at(&room, last_id).await {
-                    error!("chat: {error}");
+                    self.failed.get_or_insert(error);
                 }
             }
             Event::CaughtUp { room } => {
@@ -233,8 +233,9 @@ impl Driver {
             ?to,
             "chat: messages of a room were missed and its history no longer has them"
         );
+        // The cursor would pass over the gap with the next post, and nobody would hear of it.
         if let Err(error) = self.chat.database.note_gap(&translate::room_id(room), from, to).await {
-            error!("chat: {error}");
+            self.failed.get_or_insert(error);
         }
     }
 

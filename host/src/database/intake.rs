@@ -46,36 +46,92 @@ impl Database {
     }
 
     /// Notes posts that were missed for good, and puts a message in their place that tells so: it
-    /// goes the way of every other, to every member once.
+    /// goes the way of every other, to every member once. What was noted before, by a session that
+    /// ended before it could keep the post behind the gap, is not noted again. `from` is 0 where
+    /// posts have no numbers.
     ///
     /// # Errors
     /// [`Error`].
     pub async fn note_gap(&self, room: &RoomId, from: u64, to: Option<u64>) -> Result<(), Error> {
-        let now_ms = clock::unix_ms();
-        let encode = |error: serde_json::Error| Error::row(&self.place, &error.to_string());
-        let message = gap(room, from, to, now_ms);
-        let kind = serde_json::to_string(&message.kind).map_err(encode)?;
-        let row = NewMessage { message, kind, parts: "[]".to_owned(), number: None };
         let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        let data = (row, signed(from), to.map(signed), now_ms);
-        let noted = self.writer.run(data, |connection, (row, from, to, now_ms)| {
+        let data = (room.clone(), signed(from), to.map(signed), clock::unix_ms());
+        let noted = self.writer.run(data, |connection, (room, from, to, now_ms)| {
             Box::pin(async move {
-                sqlx::query("INSERT INTO gaps (room, from_id, to_id, noted_ms) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING")
-                    .bind(row.message.room.as_str())
-                    .bind(*from)
-                    .bind(*to)
-                    .bind(*now_ms)
-                    .execute(&mut *connection)
-                    .await?;
-                insert_messages(connection, std::slice::from_ref(row)).await.map(|_| ())
+                let untold = match *from {
+                    0 => unnumbered(connection, room).await?.map(|place| (place, None)),
+                    from => beyond_noted(connection, room, from, *to).await?,
+                };
+                let Some((from, to)) = untold else { return Ok(()) };
+                insert_gap(connection, room, from, to, *now_ms).await
             })
         });
         noted.await
     }
 }
 
+/// Gaps that one goes on from at most; they lie end to end only where history was cut again and
+/// again before anything behind them was kept.
+const GAPS_IN_A_ROW_MAX: usize = 1000;
+
+/// What of a gap was not noted before.
+async fn beyond_noted(
+    connection: &mut AnyConnection,
+    room: &RoomId,
+    mut from: i64,
+    to: Option<i64>,
+) -> Result<Option<(i64, Option<i64>)>, sqlx::Error> {
+    for _ in 0..GAPS_IN_A_ROW_MAX {
+        let noted: Option<(Option<i64>,)> =
+            sqlx::query_as("SELECT to_id FROM gaps WHERE room = $1 AND from_id = $2")
+                .bind(room.as_str())
+                .bind(from)
+                .fetch_optional(&mut *connection)
+                .await?;
+        match noted {
+            None => break,
+            // Its end was not known: it stands for all up to the next post.
+            Some((None,)) => return Ok(None),
+            Some((Some(end),)) if to.is_some_and(|to| to <= end) => return Ok(None),
+            Some((Some(end),)) => from = end.saturating_add(1),
+        }
+    }
+    Ok(Some((from, to)))
+}
+
+/// The place of a gap between posts without numbers, if it was not noted before: the time of the
+/// last post before it, negative.
+async fn unnumbered(
+    connection: &mut AnyConnection,
+    room: &RoomId,
+) -> Result<Option<i64>, sqlx::Error> {
+    let sql = "SELECT COALESCE(MAX(received_ms), 0) FROM messages WHERE room = $1 AND post NOT LIKE 'gap %'";
+    let (last_ms,): (i64,) =
+        sqlx::query_as(sql).bind(room.as_str()).fetch_one(&mut *connection).await?;
+    let sql = "SELECT COUNT(*) FROM gaps WHERE room = $1 AND from_id = $2";
+    let count = sqlx::query_as(sql).bind(room.as_str()).bind(-last_ms);
+    let (count,): (i64,) = count.fetch_one(&mut *connection).await?;
+    Ok((count == 0).then_some(-last_ms))
+}
+
+async fn insert_gap(
+    connection: &mut AnyConnection,
+    room: &RoomId,
+    from: i64,
+    to: Option<i64>,
+    now_ms: i64,
+) -> Result<(), sqlx::Error> {
+    let sql = "INSERT INTO gaps (room, from_id, to_id, noted_ms) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+    let insert = sqlx::query(sql).bind(room.as_str()).bind(from).bind(to).bind(now_ms);
+    insert.execute(&mut *connection).await?;
+    let message = gap(room, from, to, now_ms);
+    let kind =
+        serde_json::to_string(&message.kind).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let row = NewMessage { message, kind, parts: "[]".to_owned(), number: None };
+    insert_messages(connection, std::slice::from_ref(&row)).await.map(|_| ())
+}
+
 /// What is told in place of posts that were missed. Nobody wrote it.
-fn gap(room: &RoomId, from: u64, to: Option<u64>, now_ms: i64) -> Message {
+fn gap(room: &RoomId, from: i64, to: Option<i64>, now_ms: i64) -> Message {
     let count = to.and_then(|to| to.checked_sub(from)).and_then(|more| u32::try_from(more).ok());
     Message {
         room: room.clone(),

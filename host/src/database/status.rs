@@ -30,8 +30,8 @@ pub struct RoomStatus {
 pub struct GapStatus {
     /// The room's name.
     pub room: String,
-    /// The first that is missing, by number.
-    pub from_id: i64,
+    /// The first that is missing, by number; `None` where posts have none.
+    pub from_id: Option<i64>,
     /// The last; `None` if that is not known.
     pub to_id: Option<i64>,
     /// When it was noticed, in milliseconds since 1970.
@@ -63,7 +63,7 @@ impl Database {
     /// # Errors
     /// [`Error`].
     pub async fn gaps(&self, limit: u32) -> Result<Vec<GapStatus>, Error> {
-        let sql = "SELECT COALESCE(r.name, g.room) AS room, g.from_id, g.to_id, g.noted_ms FROM gaps g \
+        let sql = "SELECT COALESCE(r.name, g.room) AS room, CASE WHEN g.from_id > 0 THEN g.from_id END AS from_id, g.to_id, g.noted_ms FROM gaps g \
                    LEFT JOIN rooms r ON r.id = g.room ORDER BY g.noted_ms DESC LIMIT ";
         let mut select = Statement::new(sql);
         select.bind(i64::from(limit));

@@ -118,6 +118,50 @@ async fn open(directory: &tempfile::TempDir) -> Database {
 }
 
 #[tokio::test]
+async fn a_gap_is_told_once_and_told_on_where_it_grows() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(&directory).await;
+    database.save_room(&room(), "ma-chan://C/1").await.unwrap();
+    let id = room().id;
+    for to in [7, 7, 6, 9, 9] {
+        database.note_gap(&id, 5, Some(to)).await.unwrap();
+    }
+    database.note_gap(&id, 5, None).await.unwrap();
+    database.note_gap(&id, 5, Some(20)).await.unwrap();
+    let told = async || {
+        let told = database.next_unplanned(&[id.clone()], 10).await.unwrap();
+        let told = told.into_iter().map(|one| (one.post.as_str().to_owned(), one.kind));
+        let mut told: Vec<_> = told.collect();
+        told.sort_by(|(a, _), (b, _)| a.cmp(b));
+        told
+    };
+    let gap = |post: &str, missing| (post.to_owned(), Kind::Gap { missing });
+    assert_eq!(told().await, [gap("gap 10", None), gap("gap 5", Some(3)), gap("gap 8", Some(2))]);
+    let places = database.gaps(10).await.unwrap();
+    let mut places: Vec<_> = places.into_iter().map(|one| (one.from_id, one.to_id)).collect();
+    places.sort_unstable();
+    assert_eq!(places, [(Some(5), Some(7)), (Some(8), Some(9)), (Some(10), None)]);
+}
+
+#[tokio::test]
+async fn every_gap_between_posts_without_numbers_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(&directory).await;
+    database.save_room(&room(), "ma-chan://C/1").await.unwrap();
+    for number in [1, 2] {
+        database.commit_message(message(number), None).await.unwrap();
+        database.note_gap(&room().id, 0, None).await.unwrap();
+        database.note_gap(&room().id, 0, None).await.unwrap();
+    }
+    let places = database.gaps(10).await.unwrap();
+    assert_eq!(
+        places.iter().map(|one| (one.from_id, one.to_id)).collect::<Vec<_>>(),
+        [(None, None); 2]
+    );
+    assert_eq!(database.next_unplanned(&[room().id], 10).await.unwrap().len(), 4);
+}
+
+#[tokio::test]
 async fn a_message_is_kept_once_and_survives_a_crash() {
     let directory = tempfile::tempdir().unwrap();
     let database = open(&directory).await;

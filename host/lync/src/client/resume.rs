@@ -1,7 +1,10 @@
 //! Reading one room without loss and without repeats (dossier 6.2). No I/O: posts and pages of
 //! history go in, [`Step`]s come out.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Duration,
+};
 
 use super::inbound::InfoId;
 use super::post::Post;
@@ -29,6 +32,13 @@ pub(super) struct Arrival {
     pub(super) info: Option<InfoId>,
 }
 
+impl Arrival {
+    /// By number; those without one last, by time.
+    fn order(&self) -> (u64, Duration) {
+        (self.post.id.unwrap_or(u64::MAX), self.post.sent)
+    }
+}
+
 /// What the session is to do, in order.
 #[derive(Debug)]
 pub(super) enum Step {
@@ -50,13 +60,33 @@ pub(super) enum Step {
 enum Phase {
     /// Not joined.
     Out,
-    /// Waiting for a page; `shorter` is the length of the one before, if that was not enough.
-    Asking {
-        count: u32,
-        shorter: Option<usize>,
-        announce: bool,
-    },
+    Asking(Asked),
     Live,
+}
+
+/// The page of history that is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Asked {
+    count: u32,
+    /// Length of the page before, if that was not enough.
+    shorter: Option<usize>,
+    /// Whether the room counts as caught up afterwards.
+    announce: bool,
+    /// The live post that told of a jump: the page should hold it.
+    target: Option<u64>,
+    /// Whether a page of this size failed before.
+    retried: bool,
+}
+
+impl Asked {
+    fn new(count: u32, announce: bool) -> Self {
+        Self { count, shorter: None, announce, target: None, retried: false }
+    }
+
+    /// Whether a page of so many posts is less than was asked for.
+    fn is_short(&self, posts: usize) -> bool {
+        posts < usize::try_from(self.count).unwrap_or(usize::MAX)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,13 +164,13 @@ impl Resume {
     pub(super) fn join(&mut self, logged: bool) -> Vec<Step> {
         self.history = logged;
         if !logged {
-            return self.settle(Vec::new(), true);
+            return self.settle(Vec::new(), None, true, true);
         }
         // Without history wanted one post is asked for all the same: it tells where we begin, so
         // that what is posted while we are away next is missed by nobody.
         let first = self.history_first.max(1);
         let count = if self.was_read() { PAGE_FIRST } else { first };
-        vec![self.ask(count, None, true)]
+        vec![self.ask(Asked::new(count, true))]
     }
 
     /// Whether there is a place to go on from.
@@ -153,23 +183,38 @@ impl Resume {
         if self.phase != Phase::Live {
             return self.hold(arrival);
         }
-        match self.jump(&arrival.post) {
-            Some(distance) => {
-                let count = u32::try_from(distance.saturating_add(PROBE_EXTRA));
-                let ask = self.ask(count.unwrap_or(u32::MAX), None, false);
-                let mut steps = self.hold(arrival);
-                steps.push(ask);
-                steps
-            }
-            None => self.deliver(vec![arrival]),
+        if self.jumps(std::slice::from_ref(&arrival), self.last_id).is_empty() {
+            return self.deliver(vec![arrival]);
         }
+        let mut steps = self.hold(arrival);
+        steps.extend(self.probe(false));
+        steps
     }
 
-    /// How far the post is ahead of the next one expected, if that means something.
-    fn jump(&self, post: &Post) -> Option<u64> {
-        // From the very beginning there is nothing to jump over: a room's ids need not begin at 1.
-        let distance = post.id?.checked_sub(self.last_id.filter(|last| *last > 0)?)?;
-        (self.history && distance > 1 && self.density != Density::Sparse).then_some(distance)
+    /// The numbers left out between `reach` and the posts, which are in order, and before which of
+    /// them; none where that means nothing.
+    fn jumps(&self, posts: &[Arrival], reach: Option<u64>) -> Vec<Jump> {
+        let Some(mut reach) = reach.filter(|_| self.history && self.density != Density::Sparse)
+        else {
+            return Vec::new();
+        };
+        let mut jumps = Vec::new();
+        for (before, arrival) in posts.iter().enumerate() {
+            let Some(id) = arrival.post.id else { continue };
+            if id > reach.saturating_add(1) {
+                jumps.push(Jump { before, from: reach + 1, to: id - 1 });
+            }
+            reach = reach.max(id);
+        }
+        jumps
+    }
+
+    /// Asks for what the posts held back tell of.
+    fn probe(&mut self, announce: bool) -> Option<Step> {
+        let target = self.buffer.iter().filter_map(|held| held.post.id).max()?;
+        let distance = target.saturating_sub(self.last_id.unwrap_or(0));
+        let count = u32::try_from(distance.saturating_add(PROBE_EXTRA)).unwrap_or(u32::MAX);
+        Some(self.ask(Asked { target: Some(target), ..Asked::new(count, announce) }))
     }
 
     fn hold(&mut self, arrival: Arrival) -> Vec<Step> {
@@ -187,7 +232,7 @@ impl Resume {
 
     /// A page of history came, in any order; `skipped` more entries of it could not be read.
     pub(super) fn page(&mut self, mut posts: Vec<Post>, skipped: usize) -> Vec<Step> {
-        let Phase::Asking { count, shorter, announce } = self.phase else {
+        let Phase::Asking(asked) = self.phase else {
             return Vec::new();
         };
         let mut ids: Vec<u64> = posts.iter().filter_map(|post| post.id).collect();
@@ -197,28 +242,34 @@ impl Resume {
         let numbered_now = self.last_id.is_none() && !self.seen.is_empty() && !ids.is_empty();
         let first_ever = !self.was_read() && (self.history_first == 0 || posts.is_empty());
         if numbered_now || first_ever {
-            return self.begin(&ids, &posts, announce);
+            return self.begin(&ids, &posts, asked);
         }
         let mut steps = Vec::new();
         let length = posts.len().saturating_add(skipped);
         let coverage = if ids.is_empty() {
             posts.sort_by_key(|post| post.sent);
-            self.overlap(&mut posts, length, count, shorter)
+            self.overlap(&mut posts, length, asked)
         } else {
-            self.coverage(&ids, length, count, shorter)
+            self.coverage(&ids, length, asked)
         };
         match coverage {
             Coverage::Whole => {}
-            Coverage::More(count) => return vec![self.ask(count, Some(length), announce)],
+            Coverage::More(count) => {
+                let more = Asked { count, shorter: Some(length), retried: false, ..asked };
+                return vec![self.ask(more)];
+            }
             Coverage::Gap => steps.extend(self.gap(ids.first().copied())),
         }
+        let reach = self.last_id.max(ids.last().copied());
+        // History does not hold what it was asked for: asking again will not help.
+        let is_lost = asked.target.is_some_and(|target| ids.last().is_none_or(|id| *id < target));
         let page = posts.into_iter().map(|post| Arrival { post, info: None }).collect();
-        steps.extend(self.settle(page, announce));
+        steps.extend(self.settle(page, reach, asked.announce, is_lost));
         steps
     }
 
     /// The first page ever shows where the room stands; what came live meanwhile is ours.
-    fn begin(&mut self, ids: &[u64], posts: &[Post], announce: bool) -> Vec<Step> {
+    fn begin(&mut self, ids: &[u64], posts: &[Post], asked: Asked) -> Vec<Step> {
         let live = |id: &u64| self.buffer.iter().any(|held| held.post.id == Some(*id));
         let place = match (ids.iter().rfind(|id| !live(id)), ids.first()) {
             (Some(last), _) => Some(*last),
@@ -234,26 +285,34 @@ impl Resume {
         let passed: Vec<_> = passed.map(|post| post.key.clone()).collect();
         passed.into_iter().for_each(|key| self.remember(key));
         let mut steps: Vec<_> = place.map(Step::Begin).into_iter().collect();
-        steps.extend(self.settle(Vec::new(), announce));
+        steps.extend(self.settle(Vec::new(), place, asked.announce, false));
         steps
     }
 
     /// History was refused or did not come.
     pub(super) fn page_failed(&mut self) -> Vec<Step> {
-        let Phase::Asking { count, announce, .. } = self.phase else {
+        let Phase::Asking(asked) = self.phase else {
             return Vec::new();
         };
+        // A quiet room that could not be checked has missed nothing that anybody knows of.
+        let is_recheck = !asked.announce && self.buffer.is_empty() && !self.missed;
+        if is_recheck {
+            return self.settle(Vec::new(), self.last_id, asked.announce, true);
+        }
+        // The server may have been busy for a moment.
+        if !asked.retried {
+            return vec![self.ask(Asked { retried: true, ..asked })];
+        }
         // A page may be too large for the server (dossier section 10, no. 15).
-        if count > PAGE_FIRST {
-            return vec![self.ask(count / 2, Some(0), announce)];
+        if asked.count > PAGE_FIRST {
+            let smaller = Asked { count: asked.count / 2, shorter: Some(0), ..asked };
+            return vec![self.ask(smaller)];
         }
         let first = self.buffer.iter().filter_map(|held| held.post.id).min();
-        // A quiet room that could not be checked has missed nothing that anybody knows of.
-        let is_recheck = !announce && self.buffer.is_empty() && !self.missed;
-        let gap = if is_recheck { None } else { self.gap(first) };
-        let mut steps: Vec<_> = gap.into_iter().collect();
+        let mut steps: Vec<_> = self.gap(first).into_iter().collect();
         self.missed = false;
-        steps.extend(self.settle(Vec::new(), announce));
+        let reach = self.last_id.max(first);
+        steps.extend(self.settle(Vec::new(), reach, asked.announce, true));
         steps
     }
 
@@ -263,7 +322,7 @@ impl Resume {
             return Vec::new();
         }
         let count = if self.is_sparse() { RECHECK_SPARSE } else { RECHECK_DENSE };
-        vec![self.ask(count, None, false)]
+        vec![self.ask(Asked::new(count, false))]
     }
 
     /// Whether a jump tells nothing: ids that only order, or none at all.
@@ -271,10 +330,10 @@ impl Resume {
         self.density == Density::Sparse || self.last_id.is_none()
     }
 
-    fn ask(&mut self, count: u32, shorter: Option<usize>, announce: bool) -> Step {
-        let count = count.clamp(1, self.limit);
-        self.phase = Phase::Asking { count, shorter, announce };
-        Step::Ask(count)
+    fn ask(&mut self, mut asked: Asked) -> Step {
+        asked.count = asked.count.clamp(1, self.limit);
+        self.phase = Phase::Asking(asked);
+        Step::Ask(asked.count)
     }
 
     /// Dossier 6.2: at least five posts, single holes allowed.
@@ -287,30 +346,36 @@ impl Resume {
         self.density = if dense { Density::Dense } else { Density::Sparse };
     }
 
-    fn coverage(&self, ids: &[u64], posts: usize, count: u32, shorter: Option<usize>) -> Coverage {
-        let (Some(last), Some(first), Some(newest)) = (self.last_id, ids.first(), ids.last())
-        else {
+    /// Whether the page reaches back to what was read. Where history begins after that, what lies
+    /// between is gone (dossier 6.2).
+    fn coverage(&self, ids: &[u64], posts: usize, asked: Asked) -> Coverage {
+        let (Some(last), Some(first)) = (self.last_id, ids.first()) else {
             return Coverage::Whole;
         };
-        let asked = usize::try_from(count).unwrap_or(usize::MAX);
-        let short = posts < asked;
-        let plausible_start =
-            short && (last == 0 || *newest <= last.saturating_add(u64::from(count)));
-        if *first <= last.saturating_add(1) || plausible_start {
+        if *first <= last.saturating_add(1) {
             return Coverage::Whole;
         }
-        self.more(posts, count, shorter)
+        match self.more(posts, asked) {
+            Coverage::Gap if last == 0 && asked.is_short(posts) && !self.begins_at_1(*first) => {
+                Coverage::Whole
+            }
+            other => other,
+        }
+    }
+
+    /// Whether numbers below the first ones of a room that was empty stood for posts: they do if
+    /// the room is counted by itself. Numbers that only order may begin anywhere.
+    fn begins_at_1(&self, first: u64) -> bool {
+        match self.density {
+            Density::Dense => true,
+            Density::Sparse => false,
+            Density::Unknown => first <= u64::from(self.limit),
+        }
     }
 
     /// Of a page without ids, in order of time: what lies before the first post known was read
     /// long ago, and goes. Without one the page does not reach back far enough.
-    fn overlap(
-        &self,
-        page: &mut Vec<Post>,
-        posts: usize,
-        count: u32,
-        shorter: Option<usize>,
-    ) -> Coverage {
+    fn overlap(&self, page: &mut Vec<Post>, posts: usize, asked: Asked) -> Coverage {
         let known = page.iter().position(|post| self.seen.contains(&post.key));
         if let Some(known) = known {
             page.drain(..known);
@@ -318,17 +383,16 @@ impl Resume {
         if known.is_some() || page.is_empty() || self.seen.is_empty() {
             return Coverage::Whole;
         }
-        self.more(posts, count, shorter)
+        self.more(posts, asked)
     }
 
-    fn more(&self, posts: usize, count: u32, shorter: Option<usize>) -> Coverage {
+    fn more(&self, posts: usize, asked: Asked) -> Coverage {
         // A page as short as the one before: asking for more does not help.
-        let short = posts < usize::try_from(count).unwrap_or(usize::MAX);
-        let stuck = short && shorter.is_some_and(|before| before >= posts);
-        if count >= self.limit || stuck || shorter == Some(0) {
+        let stuck = asked.is_short(posts) && asked.shorter.is_some_and(|before| before >= posts);
+        if asked.count >= self.limit || stuck || asked.shorter == Some(0) {
             return Coverage::Gap;
         }
-        Coverage::More(count.saturating_mul(2).max(PAGE_FIRST))
+        Coverage::More(asked.count.saturating_mul(2).max(PAGE_FIRST))
     }
 
     /// `first` is the first id that is there again. Where there are no ids, 0 stands for "some".
@@ -343,16 +407,34 @@ impl Resume {
         }
     }
 
-    /// Hands over a page and what was held back meanwhile; then the room is live.
-    fn settle(&mut self, page: Vec<Arrival>, announce: bool) -> Vec<Step> {
+    /// Hands over a page and what was held back meanwhile; then the room is live. Up to `reach`
+    /// numbers left out are known for holes. Where the posts held back jump beyond it, history is
+    /// asked once more, or if that `is_lost` already, the jump is a gap.
+    fn settle(
+        &mut self,
+        page: Vec<Arrival>,
+        reach: Option<u64>,
+        announce: bool,
+        is_lost: bool,
+    ) -> Vec<Step> {
         let mut arrivals = std::mem::take(&mut self.buffer);
-        self.buffer_bytes = 0;
+        arrivals.sort_by_key(Arrival::order);
+        let mut steps = Vec::new();
+        let jumps = self.jumps(&arrivals, reach);
+        if is_lost {
+            steps.extend(jumps.iter().map(|jump| Step::Gap { from: jump.from, to: Some(jump.to) }));
+        } else if let Some(jump) = jumps.first() {
+            self.buffer = arrivals.split_off(jump.before);
+        }
+        self.buffer_bytes = self.buffer.iter().map(|held| held.post.bytes()).sum();
         // Live ones first: of two equal posts the one with an INFO to answer is handed over.
         arrivals.extend(page);
-        let mut steps = self.deliver(arrivals);
+        steps.extend(self.deliver(arrivals));
         self.phase = Phase::Live;
-        if std::mem::take(&mut self.missed) {
-            steps.push(self.ask(PAGE_FIRST, None, announce));
+        if let Some(probe) = self.probe(announce) {
+            steps.push(probe);
+        } else if std::mem::take(&mut self.missed) {
+            steps.push(self.ask(Asked::new(PAGE_FIRST, announce)));
         } else if announce {
             steps.push(Step::CaughtUp);
         }
@@ -360,7 +442,7 @@ impl Resume {
     }
 
     fn deliver(&mut self, mut arrivals: Vec<Arrival>) -> Vec<Step> {
-        arrivals.sort_by_key(|one| (one.post.id.unwrap_or(u64::MAX), one.post.sent));
+        arrivals.sort_by_key(Arrival::order);
         let mut steps = Vec::with_capacity(arrivals.len());
         for arrival in arrivals {
             if self.is_new(&arrival.post) {
@@ -409,6 +491,15 @@ impl Resume {
         }
         self.seen.push_back(key);
     }
+}
+
+/// Numbers left out before a post.
+#[derive(Debug)]
+struct Jump {
+    /// The post's place.
+    before: usize,
+    from: u64,
+    to: u64,
 }
 
 enum Coverage {

@@ -167,9 +167,6 @@ impl World {
                 self.model.joined(room, cursor);
             }
             Event::Begun { room, .. } => self.model.begins(room_of(&translate::room_id(room))),
-            Event::CaughtUp { room } => {
-                self.tally.excused += self.model.caught_up(room_of(&translate::room_id(room)));
-            }
             Event::Posted(post, _) => {
                 self.model.handed(room_of(&translate::room_id(&post.room)), post.id);
             }

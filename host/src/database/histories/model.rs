@@ -11,21 +11,6 @@ use bridge::{
 use super::world::{Host, PEOPLE, ROOMS, list, person_of, room_id, room_of};
 use crate::database::Database;
 
-/// The first page of history that the client asks for.
-const PAGE: u64 = 50;
-
-/// How far the newest post may be from the last one read without the client noticing that a history
-/// of `held` posts was cut short: it asks for twice as much until a page is short, and once more; a
-/// short page it takes for all there ever was, as long as no more than it asked for can be missing.
-/// This is the one known limit of what can be seen.
-fn unseen(held: usize) -> u64 {
-    let mut count = PAGE;
-    while count <= held as u64 {
-        count *= 2;
-    }
-    2 * count
-}
-
 /// Whether a message must reach a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
@@ -51,8 +36,6 @@ pub(super) struct Known {
     removed_for_sure: bool,
     /// It left the room's history before the host had it.
     cut: bool,
-    /// Nobody could have noticed that.
-    excused: bool,
 }
 
 #[derive(Default)]
@@ -63,11 +46,6 @@ struct Place {
     saved: BTreeSet<usize>,
     begun: bool,
     posted: u64,
-    /// Highest number handed over in this session.
-    handed: u64,
-    /// When the room was joined: the last number read, and whether more is missing than what
-    /// can be missing unseen.
-    joined: Option<(u64, bool)>,
     /// How far back a look at the history reached.
     reviewed_ms: Option<i64>,
     /// Numbers that the history holds.
@@ -173,11 +151,6 @@ impl Model {
         self.homeless.clear();
     }
 
-    /// Whether the host has any post of the room.
-    pub(super) fn was_read(&self, room: usize) -> bool {
-        self.messages.values().any(|one| one.room == room && one.committed && !one.is_gap)
-    }
-
     /// Posts that are there to be removed.
     pub(super) fn held(&self, room: usize) -> Vec<u64> {
         self.places[room].held.iter().copied().collect()
@@ -215,18 +188,11 @@ impl Model {
 
     pub(super) fn session_begins(&mut self) {
         self.handing.clear();
-        for place in &mut self.places {
-            (place.handed, place.joined) = (0, None);
-        }
     }
 
+    /// The host has a place to go on from if it had one before.
     pub(super) fn joined(&mut self, room: usize, cursor: Option<u64>) {
-        let place = &mut self.places[room];
-        place.begun |= cursor.is_some();
-        // Of a history without any post nothing can be told.
-        let last = place.handed.max(cursor.unwrap_or(0));
-        let is_seen = place.posted > last + unseen(place.held.len()) && !place.held.is_empty();
-        place.joined = Some((last, is_seen));
+        self.places[room].begun |= cursor.is_some();
     }
 
     /// From here on the host has a place to go on from.
@@ -234,25 +200,8 @@ impl Model {
         self.places[room].begun = true;
     }
 
-    /// The history was read: what is missing now was told, or could not be noticed. That is the one
-    /// known limit of what can be seen: see [`unseen`]; and where a room had no post or has none.
-    pub(super) fn caught_up(&mut self, room: usize) -> u64 {
-        let Some((last, is_seen)) = self.places[room].joined else { return 0 };
-        // From the very beginning there is nothing to be missing: numbers need not begin at 1.
-        if last > 0 && is_seen {
-            return 0;
-        }
-        let missed = self
-            .messages
-            .values_mut()
-            .filter(|known| known.room == room && known.cut && !known.committed && !known.excused);
-        missed.map(|known| known.excused = true).count() as u64
-    }
-
     pub(super) fn handed(&mut self, room: usize, number: Option<u64>) {
         let number = number.unwrap();
-        let place = &mut self.places[room];
-        place.handed = place.handed.max(number);
         let id = post_id(room, number);
         let known = self.messages.get_mut(&id).unwrap();
         known.received_ms.get_or_insert(crate::clock::unix_ms());
@@ -335,8 +284,8 @@ impl Model {
             return;
         }
         let from: u64 = message.post.as_str().trim_start_matches("gap ").parse().unwrap();
-        let to = missing.map_or(u64::MAX, |missing| from + u64::from(missing) - 1);
         let room = room_of(&message.room);
+        let to = missing.map_or(self.places[room].posted, |missing| from + u64::from(missing) - 1);
         for number in from..=to.min(self.places[room].posted) {
             let told_wrongly = self.places[room].held.contains(&number);
             assert!(!told_wrongly, "a gap is told that spans {number}, which is there");
@@ -419,7 +368,7 @@ impl Model {
         missing.map(|((id, person), _)| (id.clone(), *person, name(&self.messages[id])))
     }
 
-    /// Whether a person was told that this message was missed, or nobody could know.
+    /// Whether a person was told that this message was missed.
     fn is_told(&self, (id, person): &(MessageId, usize)) -> bool {
         let known = &self.messages[id];
         let spans = |gap: &Known| {
@@ -427,11 +376,9 @@ impl Model {
                 && gap.room == known.room
                 && (gap.numbers.0..=gap.numbers.1).contains(&known.numbers.0)
         };
-        let told = self
-            .messages
-            .iter()
-            .any(|(gap, one)| spans(one) && self.seen.contains_key(&(gap.clone(), *person)));
-        known.cut && !known.committed && (known.excused || told)
+        let is_seen = |gap: &MessageId| self.seen.contains_key(&(gap.clone(), *person));
+        let mut told = self.messages.iter().filter(|(_, one)| spans(one));
+        known.cut && !known.committed && told.any(|(gap, _)| is_seen(gap))
     }
 }
 

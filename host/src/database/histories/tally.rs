@@ -37,7 +37,6 @@ tally! {
     pool_faults,
     truncations,
     gaps,
-    excused,
     removals,
     clock_jumps,
     requests,

@@ -60,11 +60,36 @@ fn a_room_in_which_nothing_was_ever_said() {
     assert_eq!(told(room.page(posts([]), 0)), "begin0 live");
     let mut later = Resume::new(Some(0), [], 0, 999);
     assert_eq!(told(later.join(true)), "ask50");
+    assert_eq!(told(later.page(posts([4711, 4712]), 0)), "ask100");
     assert_eq!(told(later.page(posts([4711, 4712]), 0)), "4711 4712 live");
     let mut live_first = Resume::new(Some(0), [], 0, 999);
     live_first.join(true);
     live_first.page(posts([]), 0);
-    assert_eq!(told(live_first.live(live(4711))), "4711!");
+    assert_eq!(told(live_first.live(live(4711))), "ask999");
+    assert_eq!(told(live_first.page(posts([4711]), 0)), "4711!");
+}
+
+/// Of an empty room's very first posts one was lost on its way.
+#[test]
+fn a_room_that_was_empty_is_counted_from_1() {
+    let empty = || {
+        let mut room = Resume::new(Some(0), [], 0, 999);
+        room.join(true);
+        room.page(posts([]), 0);
+        room
+    };
+    let mut room = empty();
+    assert_eq!(told(room.live(live(2))), "ask12");
+    assert_eq!(told(room.page(posts([1, 2]), 0)), "1 2!");
+    let mut room = empty();
+    assert_eq!(told(room.live(live(3))), "ask13");
+    assert_eq!(told(room.page(posts([3]), 0)), "ask50");
+    assert_eq!(told(room.page(posts([3]), 0)), "gap1-2 3!");
+    let mut room = Resume::new(Some(0), [], 0, 999);
+    room.join(true);
+    assert_eq!(told(room.page(posts(2001..=2006), 0)), "ask100");
+    let steps = told(room.page(posts(2001..=2006), 0));
+    assert!(steps.starts_with("gap1-2000 2001 "), "{steps}");
 }
 
 #[test]
@@ -106,10 +131,44 @@ fn a_server_that_gives_fewer_than_asked_is_seen_through() {
 }
 
 #[test]
-fn a_short_page_near_the_last_id_is_the_start_of_history() {
+fn what_left_the_history_before_it_was_read_is_a_gap() {
     let mut room = Resume::new(Some(100), [], 0, 999);
     room.join(true);
-    assert_eq!(told(room.page(posts([103, 104]), 0)), "103 104 live");
+    assert_eq!(told(room.page(posts([103, 104]), 0)), "ask100");
+    assert_eq!(told(room.page(posts([103, 104]), 0)), "gap101-102 103 104 live");
+    // That what was read has left it too means nothing.
+    let mut room = Resume::new(Some(100), [], 0, 999);
+    room.join(true);
+    assert_eq!(told(room.page(posts([101, 104]), 0)), "101 104 live");
+}
+
+#[test]
+fn an_empty_history_hides_nothing_once_somebody_posts() {
+    let mut room = Resume::new(Some(100), [], 0, 999);
+    room.join(true);
+    assert_eq!(told(room.page(posts([]), 0)), "live");
+    assert_eq!(told(room.live(live(104))), "ask14");
+    assert_eq!(told(room.page(posts([]), 0)), "gap101-103 104!");
+}
+
+/// The post came after the page was made, and one before it was lost on its way.
+#[test]
+fn a_jump_behind_the_page_is_probed() {
+    let joined = || {
+        let mut room = Resume::new(Some(4), [], 0, 999);
+        room.join(true);
+        for id in [6, 8, 10] {
+            room.live(live(id));
+        }
+        room
+    };
+    let mut room = joined();
+    assert_eq!(told(room.page(posts(1..=7), 0)), "5 6! 7 8! ask12");
+    assert_eq!(told(room.page(posts(1..=10), 0)), "9 10! live");
+    // What history cannot show, though it should, is a gap.
+    let mut room = joined();
+    assert_eq!(told(room.page(posts(1..=5), 0)), "5 6! ask14");
+    assert_eq!(told(room.page(posts(1..=8), 0)), "gap9-9 7 8! 10! live");
 }
 
 #[test]
@@ -149,11 +208,27 @@ fn a_quiet_room_is_checked() {
 fn refused_history_is_a_gap_of_unknown_end() {
     let mut room = Resume::new(Some(5), [], 0, 999);
     room.join(true);
+    assert_eq!(told(room.page_failed()), "ask50");
     assert_eq!(told(room.page_failed()), "gap6-0 live");
     let mut room = Resume::new(Some(5), [], 0, 999);
     room.join(true);
     room.live(live(9));
-    assert_eq!(told(room.page_failed()), "gap6-8 9! live");
+    room.live(live(11));
+    assert_eq!(told(room.page_failed()), "ask50");
+    assert_eq!(told(room.page_failed()), "gap6-8 gap10-10 9! 11! live");
+}
+
+#[test]
+fn a_page_that_fails_is_asked_again_and_then_in_part() {
+    let mut room = Resume::new(Some(5), [], 0, 999);
+    room.join(true);
+    assert_eq!(told(room.page(posts(101..=150), 0)), "ask100");
+    assert_eq!(told(room.page_failed()), "ask100");
+    assert_eq!(told(room.page(posts(51..=150), 0)), "ask200");
+    assert_eq!(told(room.page_failed()), "ask200");
+    assert_eq!(told(room.page_failed()), "ask100");
+    let steps = told(room.page(posts(51..=150), 0));
+    assert!(steps.starts_with("gap6-50 51 ") && steps.ends_with("150 live"), "{steps}");
 }
 
 #[test]
@@ -248,6 +323,7 @@ fn sparse_ids_are_compared_as_sets() {
 fn what_is_remembered_of_sparse_ids_is_bounded() {
     let mut room = Resume::new(Some(0), [], 0, 999);
     room.join(true);
+    assert_eq!(told(room.page(posts([10, 20, 30, 40, 50]), 0)), "ask100");
     room.page(posts([10, 20, 30, 40, 50]), 0);
     for id in 1..=1000 {
         room.live(live(id * 100));

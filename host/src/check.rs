@@ -13,7 +13,7 @@ use crate::{
     database::{Database, Place},
     directory::Directory,
     exchange::Account,
-    in_service::InService,
+    guests::Maker,
     rooms::Known,
     state::{ChatState, Snapshot, State},
 };
@@ -80,14 +80,23 @@ async fn shared_database(report: &mut Report, place: Result<Place>) {
 }
 
 fn guest(report: &mut Report, config: &Config, scratch: &std::path::Path) {
-    match InService::load(config, scratch) {
-        Ok(guest) => report.good(&format!(
-            "guest: `{}`, interface {}, sha256 {}",
-            guest.guest().name(),
-            guest.guest().interface_version(),
-            guest.guest().digest()
-        )),
-        Err(error) => report.bad(&format!("guest: {error:#}")),
+    let maker = match Maker::new(config, scratch) {
+        Ok(maker) => maker,
+        Err(error) => return report.bad(&format!("guest: {error:#}")),
+    };
+    for name in maker.names() {
+        match maker.configured(name) {
+            Ok(serving) => {
+                let guest = serving.guest().guest();
+                report.good(&format!(
+                    "guest `{name}`: `{}`, interface {}, sha256 {}",
+                    guest.name(),
+                    guest.interface_version(),
+                    guest.digest()
+                ));
+            }
+            Err(error) => report.bad(&format!("{error:#}")),
+        }
     }
 }
 

@@ -1,18 +1,17 @@
-//! The guest in service, and what it may look up in any call.
+//! A guest, and what it may look up in any call.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use anyhow::{Context, Result};
 use tracing::debug;
 
 use crate::{
-    config::{self, Config},
-    guest::{Answer, Directory, Guest, Limits, LogLine, PREBUILT, Sandbox, Surroundings},
-    translate::{self, Attributes},
+    config,
+    guest::{Answer, Directory, Guest, Limits, LogLine, Surroundings},
+    translate::Attributes,
 };
 
 /// A guest with its settings. Cheap to clone.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct InService {
     guest: Guest,
     settings: Arc<BTreeMap<String, String>>,
@@ -20,39 +19,14 @@ pub struct InService {
 }
 
 impl InService {
-    /// Loads the configured guest, or the one that ships with the host. `cache` is a directory for
-    /// compiled code.
-    ///
-    /// # Errors
-    /// If the file cannot be read or is no guest; the text names the file and says what to do.
-    pub fn load(config: &Config, cache: &Path) -> Result<Self> {
-        let limits = limits(&config.guest);
-        let sandbox = Sandbox::new(&limits).context("the sandbox for guests cannot be made")?;
-        let guest = match &config.guest.file {
-            None => sandbox.load(PREBUILT, "built-in", Some(cache))?,
-            Some(path) => {
-                let shown = path.display();
-                let length =
-                    std::fs::metadata(path).with_context(|| format!("guest.file: {shown}"))?.len();
-                let bytes_max = u64::try_from(limits.component_bytes_max)?;
-                anyhow::ensure!(
-                    length <= bytes_max,
-                    "guest.file: {shown}: {length} bytes, at most {bytes_max} are loaded"
-                );
-                let bytes = std::fs::read(path).with_context(|| format!("guest.file: {shown}"))?;
-                let name = path
-                    .file_name()
-                    .map_or_else(|| shown.to_string(), |name| name.to_string_lossy().into_owned());
-                sandbox
-                    .load(&bytes, &name, Some(cache))
-                    .with_context(|| format!("guest.file: {shown}"))?
-            }
-        };
-        Ok(Self {
-            guest,
-            settings: Arc::new(config.guest.settings.clone()),
-            attributes: Arc::new(translate::attributes(config)),
-        })
+    /// A guest that may look up these settings and attributes.
+    #[must_use]
+    pub const fn new(
+        guest: Guest,
+        settings: Arc<BTreeMap<String, String>>,
+        attributes: Arc<Attributes>,
+    ) -> Self {
+        Self { guest, settings, attributes }
     }
 
     /// The guest.
@@ -89,7 +63,8 @@ impl InService {
     }
 }
 
-fn limits(config: &config::Guest) -> Limits {
+/// The bounds of calls, as configured.
+pub(crate) fn limits(config: &config::Guest) -> Limits {
     let mut limits = Limits::default();
     if let Some(fuel) = config.fuel {
         limits.fuel = fuel;

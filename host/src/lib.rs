@@ -12,6 +12,7 @@ pub mod directory;
 pub mod embedded;
 pub mod exchange;
 pub mod guest;
+pub mod guests;
 pub mod in_service;
 pub mod leases;
 pub mod letters;

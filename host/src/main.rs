@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use host::{check, config, database, demo, records, run::Host, status, verify};
+use host::{check, config, database, demo, guests::command, records, run::Host, status, verify};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
@@ -70,6 +70,11 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Puts guests in service while hosts run, and shows those that are.
+    Guest {
+        #[command(subcommand)]
+        action: GuestAction,
+    },
     /// Lists mails that were given up or wait, and says why; retries or discards them.
     Outbox {
         /// The configuration file of the host, which may be running.
@@ -114,6 +119,54 @@ enum Command {
 }
 
 #[derive(Subcommand)]
+enum GuestAction {
+    /// Puts a component in service between two messages: tried first, refused if it is no good.
+    #[command(
+        after_help = "Examples: chat-digest guest load on-call.wasm --config FILE --room \"On-call*\"\n          \
+                      chat-digest guest load new.wasm --config FILE            replaces the guest of all other rooms\n          \
+                      chat-digest guest load new.wasm --config FILE --shadow   runs it beside that, and sends nothing"
+    )]
+    Load {
+        /// The component.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// The configuration file of the hosts, which may be running.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The rooms that it is for, by name (`*` stands for any text) or address; more than once for more.
+        #[arg(long, value_name = "NAME")]
+        room: Vec<String>,
+        /// What it is called; left out, the file's name with --room, else the guest of all other rooms.
+        #[arg(long, value_name = "NAME")]
+        name: Option<config::GuestName>,
+        /// Runs it beside the guest of that name, and notes what it would do otherwise.
+        #[arg(long)]
+        shadow: bool,
+    },
+    /// Takes a loaded guest out again: what the configuration says holds.
+    Unload {
+        /// What it is called.
+        #[arg(value_name = "NAME")]
+        name: config::GuestName,
+        /// The configuration file of the hosts, which may be running.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Takes out the candidate that runs beside it.
+        #[arg(long)]
+        shadow: bool,
+    },
+    /// Lists the guests that were loaded, and what each host makes of its guests.
+    List {
+        /// The configuration file of the hosts, which may be running.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Prints one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Subcommand)]
 enum OutboxAction {
     /// Sends a mail afresh that was given up.
     Retry {
@@ -135,6 +188,7 @@ fn main() -> ExitCode {
             | Command::Embedded { .. }
             | Command::Check { .. }
             | Command::Status { .. }
+            | Command::Guest { .. }
             | Command::Outbox { .. }
             | Command::Why { .. }
             | Command::Verify { .. }
@@ -174,6 +228,7 @@ async fn obey(command: Command) -> Result<ExitCode> {
             demo::embedded(config.as_deref(), json, stop_signal()?).await
         }
         Command::Status { config, json } => status::status(&config::load(&config)?, json).await,
+        Command::Guest { action } => guest(action).await,
         Command::Outbox { config, json, action } => {
             let config = config::load(&config)?;
             match action {
@@ -193,6 +248,24 @@ async fn obey(command: Command) -> Result<ExitCode> {
             print!("{}", config::EXAMPLE);
             Ok(ExitCode::SUCCESS)
         }
+    }
+}
+
+async fn guest(action: GuestAction) -> Result<ExitCode> {
+    match action {
+        GuestAction::Load { file, config, room, name, shadow } => {
+            let name = match name {
+                Some(name) => name,
+                None if room.is_empty() => config::GuestName::default(),
+                None => command::name_of(&file)?,
+            };
+            let load = command::Load { file, name, rooms: room, shadow };
+            command::load(&config::load(&config)?, load).await
+        }
+        GuestAction::Unload { name, config, shadow } => {
+            command::unload(&config::load(&config)?, &name, shadow).await
+        }
+        GuestAction::List { config, json } => command::list(&config::load(&config)?, json).await,
     }
 }
 

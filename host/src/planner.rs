@@ -1,12 +1,16 @@
 //! Takes each message without a plan to the guest, checks the answer, and commits the plan together
 //! with the outbox. A guest that fails costs no message: the host's own plan takes its place.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 use bridge::{
     delivery::{Settled, day, settle},
     member::{Member, Wish},
-    message::{Address, Kind, Message},
+    message::{Address, Kind, Message, RoomId},
     plan::{Action, Group, Offer, Plan},
     room::Room,
 };
@@ -20,7 +24,8 @@ use crate::{
     common::Common,
     config::Config,
     database::{Database, Queueing},
-    guest::CallError,
+    guest::{CallError, PlanInput},
+    guests::{AskError, Asked, Guests, Serving, Shadows},
     in_service::InService,
     leases::Leases,
     preferences::Preferences,
@@ -37,6 +42,9 @@ const REASON_GAP: &str = "messages of this room were missed";
 const REASON_OFF: &str = "asked for no mail";
 /// Wait after the database failed.
 const RETRY: Duration = Duration::from_secs(5);
+/// How long a room waits whose guest failed and has nothing in its place; twice as long each time.
+const HOLD_FIRST: Duration = Duration::from_secs(30);
+const HOLD_MAX: Duration = Duration::from_secs(3600);
 
 /// The planner stage.
 pub struct Planner {
@@ -44,7 +52,10 @@ pub struct Planner {
     database: Database,
     rooms: Arc<Rooms>,
     leases: Arc<Leases>,
-    guest: InService,
+    guests: Arc<Guests>,
+    shadows: Arc<Shadows>,
+    /// Rooms that wait for their guest to be put right.
+    held: Mutex<BTreeMap<RoomId, Hold>>,
     preferences: Arc<Preferences>,
     answers: Arc<Answers>,
     service: Address,
@@ -56,12 +67,21 @@ pub struct Planner {
     planned: Arc<Notify>,
 }
 
+/// A room waits: its guest failed, and nothing is to take its place.
+struct Hold {
+    /// The guest's component.
+    digest: String,
+    until: Instant,
+    pause: Duration,
+}
+
 impl Planner {
     /// Prepares the stage.
     #[must_use]
     pub fn new(
         common: Common,
-        guest: InService,
+        guests: Arc<Guests>,
+        shadows: Arc<Shadows>,
         answers: Arc<Answers>,
         ring: Arc<Notify>,
         planned: Arc<Notify>,
@@ -74,7 +94,9 @@ impl Planner {
             database,
             rooms,
             leases,
-            guest,
+            guests,
+            shadows,
+            held: Mutex::default(),
             preferences,
             answers,
             service,
@@ -109,8 +131,11 @@ impl Planner {
         let mut planned = 0;
         self.preferences.refresh(&self.database).await?;
         let mut rooms = self.rooms.ready();
-        rooms.retain(|room| !self.leases.is_others(room));
+        rooms.retain(|room| !self.leases.is_others(room) && !self.is_held(room));
         for message in self.database.next_unplanned(&rooms, BATCH_MAX).await? {
+            if self.is_held(&message.room) {
+                continue;
+            }
             if let Some(command) = self.word_to_us(&message) {
                 match self.answers.answer_message(&message, command).await {
                     Ok(()) => planned += 1,
@@ -185,29 +210,86 @@ impl Planner {
         Some(settle(&id, plan, self.preferences.gathering(), timing, now_ms))
     }
 
-    /// Asks the guest; `None` if it is busy for now.
+    /// Asks the room's guest; `None` if it is busy for now, or the room is to wait for it.
     async fn ask(&self, message: Message, room: Room, members: Vec<Member>) -> Option<Plan> {
         let salt = self.salt ^ first_bytes(message.id().as_str());
         let offer = Arc::new(Offer::new(&message, members, &self.service, salt));
-        let (guest, offered) = (self.guest.clone(), Arc::clone(&offer));
+        let (guests, serving) = (Arc::clone(&self.guests), self.guests.of(&room));
+        let (asked, offered, id) = (Arc::clone(&serving), Arc::clone(&offer), room.id.clone());
         let zone = self.config.defaults.time_zone.zone().clone();
+        let shadows = Arc::clone(&self.shadows);
         let call = tokio::task::spawn_blocking(move || {
             let input = translate::plan_input(&message, &room, &offered, &zone);
-            let people = Arc::new(Names::new(offered, guest.attributes()));
-            let answer = guest.guest().plan(&input, &guest.surroundings(people))?;
-            Ok::<_, CallError>(translate::groups(guest.heard(answer)))
+            let planned = guests.ask(&asked, |guest| plan_by(guest, &input, &offered));
+            if let Asked::Answer(plan) | Asked::Instead(plan, _) = &planned {
+                let of = (message.id().as_str().to_owned(), room.name.clone());
+                shadows.planned(&asked, of, || input.clone(), (&offered, plan), plan_by);
+            }
+            planned
         });
-        let checked = match call.await {
-            Ok(Ok(groups)) => Plan::check(&offer, groups).map_err(|error| error.to_string()),
-            Ok(Err(CallError::Busy { .. })) => return None,
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(error) => Err(error.to_string()),
+        let why = match call.await {
+            Ok(Asked::Answer(plan)) => {
+                self.held().remove(&id);
+                return Some(plan);
+            }
+            Ok(Asked::Instead(plan, why)) => {
+                return Some(Plan {
+                    fallback: Some(format!("{why}; the built-in guest planned")),
+                    ..plan
+                });
+            }
+            Ok(Asked::Busy) => return None,
+            Ok(Asked::Held(why)) => {
+                self.hold(id, &serving, &why);
+                return None;
+            }
+            Ok(Asked::Failed(why)) => why,
+            Err(error) => error.to_string(),
         };
-        Some(checked.unwrap_or_else(|why| {
-            warn!("planner: {why}; the message is mailed to all members");
-            Plan::fallback(&offer, &why)
-        }))
+        warn!("planner: {why}; the message is mailed to all members");
+        Some(Plan::fallback(&offer, &why))
     }
+
+    fn hold(&self, room: RoomId, serving: &Serving, why: &str) {
+        let mut held = self.held();
+        let before = held.get(&room).map(|hold| hold.pause * 2);
+        let pause = before.unwrap_or(HOLD_FIRST).min(HOLD_MAX);
+        let (digest, until) = (serving.digest().to_owned(), clock::now().instant + pause);
+        error!(
+            room = room.as_str(),
+            "planner: {why}; the room's messages wait until its guest answers or another is loaded, and it is asked again in {} s",
+            pause.as_secs()
+        );
+        held.insert(room, Hold { digest, until, pause });
+    }
+
+    /// Whether a room waits for its guest. Another guest in its place is asked at once.
+    fn is_held(&self, room: &RoomId) -> bool {
+        let held = self.held();
+        let Some(hold) = held.get(room) else { return false };
+        let Some((room, _)) = self.rooms.snapshot(room) else { return false };
+        clock::now().instant < hold.until && self.guests.of(&room).digest() == hold.digest
+    }
+
+    fn held(&self) -> MutexGuard<'_, BTreeMap<RoomId, Hold>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Has a guest plan, and checks the plan.
+pub(crate) fn plan_by(
+    guest: &InService,
+    input: &PlanInput,
+    offer: &Arc<Offer>,
+) -> Result<Plan, AskError> {
+    let people = Arc::new(Names::new(Arc::clone(offer), guest.attributes()));
+    let answer =
+        guest.guest().plan(input, &guest.surroundings(people)).map_err(|error| match error {
+            CallError::Busy { .. } => AskError::Busy,
+            error => AskError::Failed(error.to_string()),
+        })?;
+    let groups = translate::groups(guest.heard(answer));
+    Plan::check(offer, groups).map_err(|error| AskError::Failed(error.to_string()))
 }
 
 /// That messages were missed is no guest's to keep back: everybody is told with the next digest.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
 use bridge::{
@@ -19,6 +19,7 @@ use jiff::tz::TimeZone;
 use crate::{
     config::{Config, Pattern},
     database::Database,
+    guests::Assignments,
 };
 
 /// Why the host skips somebody whom the guest would mail.
@@ -45,6 +46,7 @@ pub struct Preferences {
     own: RwLock<HashMap<Address, OwnWords>>,
     /// What the database said of the choices when they were read.
     read: Mutex<Option<String>>,
+    guests: RwLock<Arc<Assignments>>,
 }
 
 /// All that a person said.
@@ -137,6 +139,7 @@ impl Preferences {
             zone: config.defaults.time_zone.zone().clone(),
             own: RwLock::default(),
             read: Mutex::default(),
+            guests: RwLock::new(Arc::new(Assignments::configured(config))),
         }
     }
 
@@ -222,6 +225,17 @@ impl Preferences {
         Own { allowed: self.limits.allow(&said), said }
     }
 
+    /// Notes which guest is for which rooms.
+    pub fn assign(&self, guests: Arc<Assignments>) {
+        *self.guests.write().unwrap_or_else(PoisonError::into_inner) = guests;
+    }
+
+    /// The guest of a room; `None` for the one of all rooms that no other is for.
+    #[must_use]
+    pub fn guest(&self, room: &Room) -> Option<Arc<str>> {
+        self.guests.read().unwrap_or_else(PoisonError::into_inner).of(room).cloned()
+    }
+
     /// What holds for everybody in a room, to be asked about many people.
     #[must_use]
     pub fn in_room<'p>(&'p self, room: &'p Room) -> InRoom<'p> {
@@ -233,6 +247,7 @@ impl Preferences {
             room,
             below: rules.iter().fold(self.base.clone(), below),
             only_when_away: away.unwrap_or(self.only_when_away),
+            guest: self.guest(room),
             rules,
         }
     }
@@ -329,9 +344,16 @@ pub struct InRoom<'p> {
     /// What holds for whoever says nothing.
     below: Choice,
     only_when_away: bool,
+    guest: Option<Arc<str>>,
 }
 
 impl InRoom<'_> {
+    /// The room's guest; `None` for the one of all rooms that no other is for.
+    #[must_use]
+    pub fn guest(&self) -> Option<&Arc<str>> {
+        self.guest.as_ref()
+    }
+
     /// What holds for a person.
     #[must_use]
     pub fn of(&self, person: &Address) -> Preference {

@@ -17,11 +17,12 @@ use crate::{
     database::{Database, Place},
     directory::Directory,
     exchange::Account,
-    in_service::InService,
+    guests::{self, Guests, Maker, Shadows},
     leases::{Keeper, Leases},
     letters::Letters,
     mail::{Mailer, compose::Composer},
     planner::Planner,
+    preferences::Preferences,
     retention::Retention,
     state::State,
 };
@@ -49,16 +50,27 @@ impl Host {
         let config = Arc::new(config);
         // First: compiling may take longer than a lease, and the database believes us to live from
         // when it is opened.
-        let guest = load_guest(&config).await?;
+        let preferences = Arc::new(Preferences::new(&config));
+        let (maker, guests) = load_guests(&config, Arc::clone(&preferences)).await?;
         let database = Database::open(Place::of(&config.store)?).await?;
         let account = Account::new(&config.mail)?;
-        let common = Common::new(Arc::clone(&config), database.clone());
+        let common = Common { preferences, ..Common::new(Arc::clone(&config), database.clone()) };
         let Common { rooms, leases, preferences, state, .. } = common.clone();
         for (room, uri, members) in database.rooms().await? {
             rooms.remembered(room, &uri, members);
         }
         preferences.refresh(&database).await?;
         leases.begin().await?;
+        let mut guest_keeper = guests::Keeper::new(
+            Arc::clone(&config),
+            maker,
+            Arc::clone(&guests),
+            database.clone(),
+            Arc::clone(&leases),
+        );
+        let shadows = Arc::new(Shadows::new(Arc::clone(&guests)));
+        // Before any message is planned by a guest that another has replaced.
+        guest_keeper.round().await?;
         let (to_plan, to_mail) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (orders, inbox) = Chat::orders();
         let chat = Chat::new(common.clone(), Arc::clone(&to_plan))?;
@@ -77,9 +89,15 @@ impl Host {
         let letters = Letters::new(common.clone(), Arc::clone(&account), Arc::clone(&answers));
         let retention =
             Retention::new(config.store.keep_days, database.clone(), Arc::clone(&leases));
-        let planner =
-            Planner::new(common.clone(), guest.clone(), answers, to_plan, Arc::clone(&to_mail));
-        let composer = Composer::new(Arc::clone(&config), guest);
+        let planner = Planner::new(
+            common.clone(),
+            Arc::clone(&guests),
+            Arc::clone(&shadows),
+            answers,
+            to_plan,
+            Arc::clone(&to_mail),
+        );
+        let composer = Composer::new(Arc::clone(&config), guests, Arc::clone(&shadows));
         let mailer = Mailer::new(common, account, composer, to_mail, orders.clone());
 
         let (stop, stopped) = watch::channel(false);
@@ -98,6 +116,16 @@ impl Host {
         stages.spawn(async move {
             directory.run(orders, end).await;
             "directory"
+        });
+        let end = stopped.clone();
+        stages.spawn(async move {
+            guest_keeper.run(end).await;
+            "guests"
+        });
+        let (end, asking) = (stopped.clone(), database.clone());
+        stages.spawn(async move {
+            shadows.run(asking, end).await;
+            "candidates"
         });
         let end = stopped.clone();
         stages.spawn(async move {
@@ -162,15 +190,31 @@ impl Host {
 }
 
 /// Compiling takes a while when the cache is empty; it must not hold up the runtime.
-async fn load_guest(config: &Arc<Config>) -> Result<InService> {
-    let config = Arc::clone(config);
-    let loaded = tokio::task::spawn_blocking(move || {
-        let cache = guest_cache(&config.store.directory);
-        InService::load(&config, &cache)
+async fn load_guests(
+    config: &Arc<Config>,
+    preferences: Arc<Preferences>,
+) -> Result<(Arc<Maker>, Arc<Guests>)> {
+    let maker = Maker::new(config, &guest_cache(&config.store.directory))?;
+    let maker = Arc::new(maker);
+    // What was loaded before is compiled here too, into the cache: a host that signs in to the
+    // database must not be busy for longer than its lease. No database yet, nothing loaded.
+    let mut loaded = Vec::new();
+    if let Ok(database) = Database::look(Place::of(&config.store)?).await {
+        for row in database.guests().await.unwrap_or_default() {
+            loaded.extend(database.component(&row.key).await.ok().flatten());
+        }
+        database.close().await;
+    }
+    let with = Arc::clone(&maker);
+    let made = tokio::task::spawn_blocking(move || {
+        loaded.iter().for_each(|bytes| with.compile(bytes));
+        Guests::configured(&with, preferences)
     });
-    let guest = loaded.await??;
-    info!(guest = guest.guest().name(), digest = guest.guest().digest(), "guest: in service");
-    Ok(guest)
+    let guests = Arc::new(made.await??);
+    for serving in guests.table().serving.values() {
+        info!(guest = serving.name(), digest = serving.digest(), "guest: in service");
+    }
+    Ok((maker, guests))
 }
 
 fn guest_cache(directory: &Path) -> std::path::PathBuf {

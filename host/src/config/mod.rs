@@ -2,12 +2,14 @@
 //! shows the line and says what is allowed; nothing is guessed.
 
 mod digest;
+mod guest;
 mod read;
 mod value;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 pub use digest::{Choices, Digest, RoomDigest, Seconds, Shape, When};
+pub use guest::{Failures, Guest, GuestName, OnFailure, RoomGuest};
 pub use read::{ConfigError, EXAMPLE, load, parse};
 use serde::Deserialize;
 pub use value::{
@@ -37,9 +39,12 @@ pub struct Config {
     /// What holds for people of whom nothing is said.
     #[serde(default)]
     pub defaults: Defaults,
-    /// The guest.
+    /// The guest of all rooms that no other is for.
     #[serde(default)]
     pub guest: Guest,
+    /// Guests for some rooms.
+    #[serde(default)]
+    pub guests: Vec<RoomGuest>,
     /// When collected messages are mailed.
     #[serde(default)]
     pub digest: Digest,
@@ -317,22 +322,6 @@ impl Default for Defaults {
     fn default() -> Self {
         Self { language: Language(*b"en"), time_zone: Zone::utc() }
     }
-}
-
-/// Which guest runs, and within which bounds.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Guest {
-    /// The component; left out, the built-in guest runs.
-    pub file: Option<PathBuf>,
-    /// What the guest can read through `settings`.
-    pub settings: BTreeMap<String, String>,
-    /// Fuel of one call, about one unit an instruction.
-    pub fuel: Option<u64>,
-    /// Memory of one call, in MiB.
-    pub memory_mib: Option<u32>,
-    /// Time of one call, in milliseconds.
-    pub time_ms: Option<u32>,
 }
 
 /// Where the database and the compiled guests are.

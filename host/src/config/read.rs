@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Config, Mail, SignIn};
+use super::{Config, Mail, SignIn, guest};
 
 /// Longest configuration file, in bytes.
 const CONFIG_BYTES_MAX: u64 = 1 << 20;
@@ -65,6 +65,11 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
     check_mail(&config.mail).map_err(|what| ConfigError::Key {
         path: path.to_owned(),
         key: "mail.url",
+        what,
+    })?;
+    guest::check_names(&config.guests).map_err(|what| ConfigError::Key {
+        path: path.to_owned(),
+        key: "guests.name",
         what,
     })?;
     Ok(config)
@@ -143,6 +148,17 @@ mod tests {
         let said =
             error(|text| text.replace("time_zone = \"Europe/Berlin\"", "time_zone = \"Mars\""));
         assert!(said.contains("Mars") && said.contains("line "), "{said}");
+    }
+
+    #[test]
+    fn guests_have_names_of_their_own() {
+        let named = |name: &str| format!("\n[[guests]]\nname = \"{name}\"\n");
+        let said = error(|text| text.to_owned() + &named("a-1") + &named("a-1"));
+        assert!(said.contains("guests.name: two guests are called `a-1`"), "{said}");
+        let said = error(|text| text.to_owned() + &named("default"));
+        assert!(said.contains("take another name"), "{said}");
+        let said = error(|text| text.to_owned() + &named("On Call"));
+        assert!(said.contains("On Call") && said.contains("lower-case"), "{said}");
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl Database {
                     keep(connection, key, choice, *now_ms).await?;
                 }
                 if !choices.is_empty() {
-                    count_choices(connection).await?;
+                    count_up(connection, "choices").await?;
                 }
                 if let Some((mail, text)) = answer {
                     insert_mails(connection, std::slice::from_ref(mail), *now_ms).await?;
@@ -139,11 +139,16 @@ async fn is_first(
     Ok(done.rows_affected() > 0)
 }
 
-async fn count_choices(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+/// Tells all hosts that what `name` stands for has changed.
+pub(super) async fn count_up(
+    connection: &mut AnyConnection,
+    name: &str,
+) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT INTO meta (key, value) VALUES ('choices', '1') ON CONFLICT (key) \
+        "INSERT INTO meta (key, value) VALUES ($1, '1') ON CONFLICT (key) \
          DO UPDATE SET value = CAST(CAST(meta.value AS BIGINT) + 1 AS TEXT)",
     )
+    .bind(name)
     .execute(connection)
     .await
     .map(|_| ())

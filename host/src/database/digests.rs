@@ -7,7 +7,7 @@ use std::{
 };
 
 use bridge::{
-    delivery::{NOTE_FOLDED, day, spread},
+    delivery::{DeliveryKey, NOTE_FOLDED, day, spread},
     digest::{Gathered, Kept, Reader, gather},
     member::Wish,
     message::{Address, MessageId, Person, PostKey, RoomId},
@@ -60,6 +60,8 @@ enum Verdict {
 #[derive(Default)]
 struct Outcome {
     mails: Vec<Gathered>,
+    /// Which guest writes a mail, where it is not that of most rooms.
+    guests: Vec<(DeliveryKey, Arc<str>)>,
     /// (person, note) to messages.
     skipped: BTreeMap<(String, &'static str), Vec<MessageId>>,
     held: BTreeMap<String, Vec<MessageId>>,
@@ -243,7 +245,9 @@ impl Outcome {
             (preference, capped)
         };
         let mut known: HashMap<RoomId, Option<(Preference, bool)>> = HashMap::new();
-        let (mut kept, mut reader, mut zone) = (Vec::new(), None, TimeZone::UTC);
+        // What one guest may say of its rooms, another must not: each writes a mail of its own.
+        let mut kept: BTreeMap<Option<Arc<str>>, Vec<Kept>> = BTreeMap::new();
+        let (mut reader, mut zone) = (None, TimeZone::UTC);
         for mut one in waited {
             let room = &one.kept.room;
             if !known.contains_key(room) {
@@ -259,7 +263,8 @@ impl Outcome {
                     one.kept.form = preference.form;
                     reader.get_or_insert_with(|| as_reader(&address, &mut one, preference));
                     zone = preference.zone.clone();
-                    kept.push(one.kept);
+                    let guest = here.get(&one.kept.room).and_then(|here| here.guest().cloned());
+                    kept.entry(guest).or_default().push(one.kept);
                 }
                 (Verdict::Skip(note), _) => {
                     let messages = self.skipped.entry((person.clone(), note)).or_default();
@@ -274,7 +279,6 @@ impl Outcome {
             }
         }
         let Some(reader) = reader else { return };
-        let digest = queue != "instant" || kept.len() > 1;
         if is_capped(&zone)
             && let Ok(schedule) = Schedule::parse(&queue)
             && !schedule.is_instant()
@@ -282,7 +286,15 @@ impl Outcome {
             let due_ms = tomorrow(&schedule, &zone, now_ms);
             return self.postponed.push((person, queue, due_ms));
         }
-        self.mails.extend(gather(&reader, kept, digest, &zone, now_ms));
+        for (guest, kept) in kept {
+            let digest = queue != "instant" || kept.len() > 1;
+            let mails = gather(&reader, kept, digest, &zone, now_ms);
+            if let Some(guest) = guest {
+                let keys = mails.iter().map(|gathered| gathered.mail.key.clone());
+                self.guests.extend(keys.map(|key| (key, Arc::clone(&guest))));
+            }
+            self.mails.extend(mails);
+        }
     }
 
     fn requeue(
@@ -314,6 +326,7 @@ impl Outcome {
     ) -> Result<usize, sqlx::Error> {
         let mails: Vec<_> = self.mails.iter().map(|gathered| gathered.mail.clone()).collect();
         insert_mails(connection, &mails, now_ms).await?;
+        name_guests(connection, &self.guests).await?;
         mark_mailed(connection, &self.mails, now_ms).await?;
         for ((person, note), messages) in &self.skipped {
             let set = [("state", Some("skipped")), ("note", Some(note)), ("queue", None)];
@@ -404,6 +417,22 @@ async fn forget_empty(
         });
         delete.push(") AS v)");
         delete.execute(connection).await?;
+    }
+    Ok(())
+}
+
+/// Notes which guest writes which mail.
+async fn name_guests(
+    connection: &mut AnyConnection,
+    guests: &[(DeliveryKey, Arc<str>)],
+) -> Result<(), sqlx::Error> {
+    for chunk in guests.chunks(ROWS_MAX) {
+        let mut update = Statement::new("UPDATE mails SET guest = v.column2 FROM (");
+        update.rows(chunk, |row, (key, guest)| {
+            row.bind(key.as_str()).bind(&**guest);
+        });
+        update.push(") AS v WHERE mails.id = v.column1");
+        update.execute(connection).await?;
     }
     Ok(())
 }

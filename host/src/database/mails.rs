@@ -372,6 +372,7 @@ fn due_mail(
         items,
         written,
         receipt,
+        guest: row.guest,
         continues_ms,
     })
 }

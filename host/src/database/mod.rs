@@ -9,6 +9,7 @@ mod choices;
 mod digests;
 mod engine;
 mod error;
+mod guests;
 mod hosts;
 mod intake;
 mod mails;
@@ -45,6 +46,7 @@ pub use self::{
     choices::{Said, Source, answer_key},
     engine::{Place, Server, file_in},
     error::Error,
+    guests::{DifferenceRow, GuestKey, GuestReport, GuestRow, GuestState},
     hosts::{Held, HostRow, SERVICE},
     mails::Why,
     outbox::Unsent,
@@ -117,6 +119,8 @@ pub struct DueMail {
     pub written: Option<Composition>,
     /// What it covers and continues; a mail that the host wrote has none.
     pub receipt: Option<Receipt>,
+    /// The guest that writes it; `None` for the one of its room.
+    pub guest: Option<String>,
     /// When the mail that it continues got its receipt, in milliseconds since 1970.
     pub continues_ms: Option<i64>,
 }
@@ -321,6 +325,6 @@ async fn identity(connection: &mut AnyConnection) -> Result<String, sqlx::Error>
 #[cfg(test)]
 mod histories;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

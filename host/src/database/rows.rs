@@ -117,6 +117,7 @@ pub(super) struct MailRow {
     error: Option<String>,
     sent_as: Option<String>,
     pub(super) body: Option<String>,
+    pub(super) guest: Option<String>,
 }
 
 impl MailRow {

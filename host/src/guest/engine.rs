@@ -99,6 +99,12 @@ impl Sandbox {
         Ok(Self { engine, linker, limits: Arc::new(limits.clone()), gate })
     }
 
+    /// What a guest may use up.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Compiles a component, or takes it from `cache`, the folder of what was compiled before.
     /// Compiling takes 0.2 s for a guest in Rust and many times that for larger ones.
     ///

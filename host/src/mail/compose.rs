@@ -26,6 +26,7 @@ use crate::{
     config::Config,
     database::{DueMail, Item},
     guest::CallError,
+    guests::{AskError, Asked, Guests, Serving, Shadows},
     in_service::InService,
     translate::{self, People},
 };
@@ -36,6 +37,9 @@ const SHARED_MAX: usize = 64;
 const END_MARK: &str = "<!--end-->";
 /// How often a guest is asked that has no place for the call; each time waits for one.
 const ASKED_MAX: usize = 6;
+
+/// Why a guest that was asked so often did not write a mail.
+const NO_PLACE: &str = "the guests had no place for the call";
 
 /// A text ready for any of its recipients.
 #[derive(Debug)]
@@ -52,6 +56,8 @@ type Shared = Arc<OnceCell<Arc<Composed>>>;
 struct Made {
     items: Vec<Item>,
     rooms: Vec<Room>,
+    /// The guest's component.
+    guest: String,
 }
 
 #[derive(Debug, Default)]
@@ -61,9 +67,10 @@ struct Texts {
 }
 
 impl Texts {
-    fn cell(&mut self, mail: &DueMail) -> Shared {
+    fn cell(&mut self, mail: &DueMail, guest: &str) -> Shared {
         let share = mail.share.as_str();
-        let made = Made { items: mail.items.clone(), rooms: mail.rooms.clone() };
+        let guest = guest.to_owned();
+        let made = Made { items: mail.items.clone(), rooms: mail.rooms.clone(), guest };
         let known = self.by_share.get(share);
         if let Some((_, cell)) = known.filter(|(known, _)| *known == made) {
             return Arc::clone(cell);
@@ -85,42 +92,67 @@ impl Texts {
 /// Composes mails.
 pub struct Composer {
     config: Arc<Config>,
-    guest: InService,
+    guests: Arc<Guests>,
+    shadows: Arc<Shadows>,
     texts: Mutex<Texts>,
 }
 
 impl Composer {
-    /// Prepares to compose with this guest.
+    /// Prepares to compose with these guests.
     #[must_use]
-    pub fn new(config: Arc<Config>, guest: InService) -> Self {
-        Self { config, guest, texts: Mutex::default() }
+    pub fn new(config: Arc<Config>, guests: Arc<Guests>, shadows: Arc<Shadows>) -> Self {
+        Self { config, guests, shadows, texts: Mutex::default() }
     }
 
-    /// The text of a mail. Never fails: what the guest cannot compose, the host writes plainly.
-    pub async fn compose(&self, mail: &Arc<DueMail>) -> Arc<Composed> {
-        let cell = self.texts.lock().unwrap_or_else(PoisonError::into_inner).cell(mail);
-        Arc::clone(cell.get_or_init(|| self.compose_anew(Arc::clone(mail))).await)
+    /// The text of a mail: what neither its guest nor the built-in one can compose, the host writes
+    /// plainly.
+    ///
+    /// # Errors
+    /// Why the mail is to wait, where nothing is to take the place of a guest that fails.
+    pub async fn compose(&self, mail: &Arc<DueMail>) -> Result<Arc<Composed>, String> {
+        let serving = self.guests.of_mail(mail);
+        let cell = {
+            let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+            texts.cell(mail, serving.digest())
+        };
+        let composed =
+            cell.get_or_try_init(|| self.compose_anew(Arc::clone(mail), serving)).await?;
+        Ok(Arc::clone(composed))
     }
 
-    async fn compose_anew(&self, mail: Arc<DueMail>) -> Arc<Composed> {
+    async fn compose_anew(
+        &self,
+        mail: Arc<DueMail>,
+        serving: Arc<Serving>,
+    ) -> Result<Arc<Composed>, String> {
         if let Some(written) = &mail.written {
             let language = mail.readers.language.to_string();
             let cleaned = document::clean(&written.html);
             let html = document::wrap(&written.subject, &written.preview, &language, &cleaned, "");
-            return Arc::new(Composed { composition: written.clone(), html });
+            return Ok(Arc::new(Composed { composition: written.clone(), html }));
         }
-        let guest = self.guest.clone();
+        let (guests, shadows) = (Arc::clone(&self.guests), Arc::clone(&self.shadows));
         let zone =
             translate::zone(mail.readers.time_zone.as_deref(), &self.config.defaults.time_zone);
         let work = Arc::clone(&mail);
         let language = mail.readers.language.to_string();
         let composed = tokio::task::spawn_blocking(move || {
-            let composition = match ask(&guest, &work, &zone) {
-                Ok(composition) => composition,
-                Err(why) => {
-                    warn!("mail: {why}; the mail is written plainly");
-                    fallback(&work, &zone, &why)
+            let asked = guests.ask(&serving, |guest| ask(guest, &work, &zone));
+            if let Asked::Answer(composition) | Asked::Instead(composition, _) = &asked {
+                let (mail, zone) = (Arc::clone(&work), zone.clone());
+                shadows.composed(&serving, &work, composition, || {
+                    Box::new(move |guest| ask(guest, &mail, &zone))
+                });
+            }
+            let composition = match asked {
+                Asked::Answer(composition) => composition,
+                Asked::Instead(composition, why) => {
+                    warn!("mail: {why}; the built-in guest writes the mail");
+                    composition
                 }
+                Asked::Held(why) => return Err(why),
+                Asked::Busy => written_plainly(&work, &zone, NO_PLACE),
+                Asked::Failed(why) => written_plainly(&work, &zone, &why),
             };
             let cleaned = document::clean(&composition.html);
             let html = document::wrap(
@@ -130,10 +162,10 @@ impl Composer {
                 &cleaned,
                 END_MARK,
             );
-            Composed { composition, html }
+            Ok(Composed { composition, html })
         });
         match composed.await {
-            Ok(composed) => Arc::new(composed),
+            Ok(composed) => composed.map(Arc::new),
             // The blocking task ended without a result: only at shutdown.
             Err(_) => {
                 let zone = translate::zone(None, &self.config.defaults.time_zone);
@@ -145,7 +177,7 @@ impl Composer {
                     &document::clean(&composition.html),
                     END_MARK,
                 );
-                Arc::new(Composed { composition, html })
+                Ok(Arc::new(Composed { composition, html }))
             }
         }
     }
@@ -214,16 +246,22 @@ fn attachments(composition: &Composition, body_bytes: usize) -> Vec<Attachment> 
     vec![file]
 }
 
-fn ask(guest: &InService, mail: &DueMail, zone: &TimeZone) -> Result<Composition, String> {
+pub(crate) fn ask(
+    guest: &InService,
+    mail: &DueMail,
+    zone: &TimeZone,
+) -> Result<Composition, AskError> {
     let base = u32::from_le_bytes(clock::random());
     let people = Arc::new(People::of(mail, base, guest.attributes()));
     let edition = translate::edition(mail, &people, zone);
     let surroundings = guest.surroundings(people);
     let answer = patiently(|| guest.guest().compose(&edition, &surroundings));
-    let answer = answer.map_err(|error| error.to_string())?;
-    let composition =
-        translate::composition(guest.heard(answer)).check().map_err(|error| error.to_string())?;
-    Ok(composition)
+    let answer = answer.map_err(|error| match error {
+        CallError::Busy { .. } => AskError::Busy,
+        error => AskError::Failed(error.to_string()),
+    })?;
+    let composition = translate::composition(guest.heard(answer)).check();
+    composition.map_err(|error| AskError::Failed(error.to_string()))
 }
 
 /// Asks again while only a place was missing: nothing is wrong with the guest then.
@@ -235,6 +273,11 @@ fn patiently<T>(mut ask: impl FnMut() -> Result<T, CallError>) -> Result<T, Call
         }
     }
     ask()
+}
+
+fn written_plainly(mail: &DueMail, zone: &TimeZone, why: &str) -> Composition {
+    warn!("mail: {why}; the mail is written plainly");
+    fallback(mail, zone, why)
 }
 
 fn fallback(mail: &DueMail, zone: &TimeZone, why: &str) -> Composition {
@@ -369,6 +412,7 @@ mod tests {
             items: vec![item],
             written: None,
             receipt: None,
+            guest: None,
             continues_ms: None,
         }
     }
@@ -377,14 +421,16 @@ mod tests {
     #[test]
     fn a_text_is_shared_only_as_long_as_it_says_the_same() {
         let mut texts = Texts::default();
-        let first = texts.cell(&due("x"));
-        assert!(Arc::ptr_eq(&first, &texts.cell(&due("x"))));
-        let other = texts.cell(&due("y"));
+        let first = texts.cell(&due("x"), "g");
+        assert!(Arc::ptr_eq(&first, &texts.cell(&due("x"), "g")));
+        assert!(!Arc::ptr_eq(&first, &texts.cell(&due("x"), "another guest")));
+        let other = texts.cell(&due("y"), "g");
         assert!(!Arc::ptr_eq(&first, &other));
         let fewer = DueMail { items: Vec::new(), ..due("y") };
-        assert!(!Arc::ptr_eq(&other, &texts.cell(&fewer)));
+        assert!(!Arc::ptr_eq(&other, &texts.cell(&fewer, "g")));
         for number in 0..2 * SHARED_MAX {
-            texts.cell(&DueMail { share: ShareKey::from_text(number.to_string()), ..due("x") });
+            texts
+                .cell(&DueMail { share: ShareKey::from_text(number.to_string()), ..due("x") }, "g");
         }
         assert_eq!((texts.by_share.len(), texts.oldest_first.len()), (SHARED_MAX, SHARED_MAX));
     }

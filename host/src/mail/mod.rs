@@ -70,6 +70,8 @@ const REREAD_AGAIN_MS: i64 = 5_000;
 /// whether they have.
 const OTHERS_TIME_MS: i64 = 15_000;
 const LOOK_AT_OTHERS: Duration = Duration::from_millis(500);
+/// How long a mail waits whose guest failed and has nothing in its place, in milliseconds.
+const HELD_MS: i64 = 60_000;
 /// Wait after the database failed.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -306,8 +308,8 @@ impl Shared {
                     bytes += length;
                     batch.push((parcel, item));
                 }
-                Err(reason) => {
-                    self.finish(vec![(parcel, Outcome::Failed { reason })]).await;
+                Err(outcome) => {
+                    self.finish(vec![(parcel, outcome)]).await;
                 }
             }
         }
@@ -316,18 +318,22 @@ impl Shared {
         }
     }
 
-    async fn item(&self, parcel: &Parcel) -> Result<(ews::item::Message, usize), String> {
-        let composed = self.composer.compose(&parcel.mail).await;
+    async fn item(&self, parcel: &Parcel) -> Result<(ews::item::Message, usize), Outcome> {
+        let composed = self.composer.compose(&parcel.mail).await.map_err(|reason| {
+            let until_ms = Some(clock::unix_ms() + HELD_MS);
+            Outcome::Delayed { until_ms, reason }
+        })?;
         let outgoing = self.composer.outgoing(&parcel.mail, &composed, clock::unix_ms());
         let form = match self.config.mail.format {
             Format::Mime => MailForm::Mime,
             Format::Typed => MailForm::Typed,
         };
-        let key = compose::delivery_key(&parcel.mail.key)?;
+        let failed = |reason| Outcome::Failed { reason };
+        let key = compose::delivery_key(&parcel.mail.key).map_err(failed)?;
         let length = outgoing.content_bytes();
         delivery::message(&outgoing, &key, form)
             .map(|item| (item, length))
-            .map_err(|error| format!("the mail cannot be written: {error}"))
+            .map_err(|error| failed(format!("the mail cannot be written: {error}")))
     }
 
     async fn lay_down_batch(&self, batch: Vec<(Parcel, ews::item::Message)>) {

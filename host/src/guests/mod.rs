@@ -1,0 +1,127 @@
+//! The guests in service: which one is asked about a room, what takes the place of an answer that it
+//! does not give, and how another one takes its place while the host runs.
+//!
+//! A guest is asked through [`Guests::ask`], which knows what follows from a failure. A call keeps
+//! the guest that it began with to its end; the next one finds what was put in place meanwhile.
+
+mod assignments;
+pub mod command;
+mod difference;
+mod keeper;
+mod maker;
+mod probe;
+mod serving;
+mod shadow;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use anyhow::Result;
+use bridge::room::Room;
+
+pub use self::{
+    assignments::Assignments,
+    difference::{PlanDifference, TextDifference},
+    keeper::Keeper,
+    maker::Maker,
+    serving::{AskError, Asked, Serving},
+    shadow::{Difference, Shadows},
+};
+use crate::{
+    config::GuestName, database::DueMail, in_service::InService, preferences::Preferences,
+};
+
+/// What was put in service at one time.
+#[derive(Debug)]
+pub(crate) struct Table {
+    /// By name; one of them is called [`GuestName::DEFAULT`].
+    pub(crate) serving: BTreeMap<Arc<str>, Arc<Serving>>,
+    /// Candidates that are asked beside those, by the name of the guest whose place they want.
+    pub(crate) shadows: BTreeMap<Arc<str>, Arc<Serving>>,
+}
+
+/// The guests in service.
+#[derive(Debug)]
+pub struct Guests {
+    table: RwLock<Arc<Table>>,
+    /// The guest of all rooms that no other is for, as long as nothing is loaded under its name.
+    default: Arc<Serving>,
+    built_in: InService,
+    preferences: Arc<Preferences>,
+}
+
+impl Guests {
+    /// Puts the configured guests in service. Compiles them: call it where that may take a while.
+    ///
+    /// # Errors
+    /// If a configured guest cannot be read or is none; the text names the file and says what to do.
+    pub fn configured(maker: &Maker, preferences: Arc<Preferences>) -> Result<Self> {
+        let mut serving = BTreeMap::new();
+        for name in maker.names() {
+            serving.insert(Arc::clone(name), Arc::new(maker.configured(name)?));
+        }
+        let default = serving.get(GuestName::DEFAULT).cloned();
+        let default = match default {
+            Some(default) => default,
+            None => Arc::new(maker.configured(&GuestName::DEFAULT.into())?),
+        };
+        let table = Table { serving, shadows: BTreeMap::new() };
+        let built_in = maker.built_in()?;
+        Ok(Self { table: RwLock::new(Arc::new(table)), default, built_in, preferences })
+    }
+
+    /// The guest of a room, as it is now.
+    #[must_use]
+    pub fn of(&self, room: &Room) -> Arc<Serving> {
+        self.named(self.preferences.guest(room).as_deref())
+    }
+
+    /// The guest that writes a mail, as it is now: the one that was responsible for its rooms when
+    /// their messages were gathered.
+    #[must_use]
+    pub fn of_mail(&self, mail: &DueMail) -> Arc<Serving> {
+        match (&mail.guest, mail.rooms.as_slice()) {
+            (Some(name), _) => self.named(Some(name)),
+            (None, [room]) => self.of(room),
+            (None, _) => self.named(None),
+        }
+    }
+
+    fn named(&self, name: Option<&str>) -> Arc<Serving> {
+        let table = self.table();
+        let found = name.and_then(|name| table.serving.get(name));
+        // One that was unloaded meanwhile leaves its rooms to the guest of all others.
+        found.or_else(|| table.serving.get(GuestName::DEFAULT)).unwrap_or(&self.default).clone()
+    }
+
+    /// The candidate beside a guest, if there is one.
+    #[must_use]
+    pub fn shadow_of(&self, serving: &Serving) -> Option<Arc<Serving>> {
+        self.table().shadows.get(serving.name()).cloned()
+    }
+
+    /// Asks a guest; `call` is done once more with the built-in one where it fails and that is to
+    /// take its place. Blocks as `call` does.
+    pub fn ask<T>(
+        &self,
+        serving: &Serving,
+        call: impl Fn(&InService) -> Result<T, AskError>,
+    ) -> Asked<T> {
+        serving.ask(&self.built_in, call)
+    }
+
+    pub(crate) fn table(&self) -> Arc<Table> {
+        Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts other guests in service, all at once.
+    pub(crate) fn put(&self, table: Table, assignments: Assignments) {
+        self.preferences.assign(Arc::new(assignments));
+        *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
+    }
+}

@@ -8,7 +8,16 @@ use std::{
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use host::{check, config, database, demo, guests::command, records, run::Host, status, verify};
+use host::{
+    check, config, database, demo,
+    guests::{
+        command,
+        replay::{Replay, moment, replay},
+    },
+    records,
+    run::Host,
+    status, verify,
+};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
@@ -74,6 +83,36 @@ enum Command {
     Guest {
         #[command(subcommand)]
         action: GuestAction,
+    },
+    /// Runs stored messages through another guest, and reports what would change. Sends nothing.
+    #[command(
+        after_help = "Example: chat-digest replay --config FILE --guest new.wasm --from 7d --render /tmp/mails"
+    )]
+    Replay {
+        /// The configuration file of the hosts, which may be running.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The other guest's component.
+        #[arg(long, value_name = "FILE")]
+        guest: PathBuf,
+        /// From when: a time such as 2026-11-28T08:00Z, or how long ago, such as 7d or 12h.
+        #[arg(long, value_name = "TIME", value_parser = moment)]
+        from: i64,
+        /// Until when; left out, until now.
+        #[arg(long, value_name = "TIME", value_parser = moment)]
+        to: Option<i64>,
+        /// In whose place it is put; left out, that of all rooms that no other guest is for.
+        #[arg(long, value_name = "NAME", default_value_t)]
+        name: config::GuestName,
+        /// Rooms by name or address; left out, all of the guest in whose place it is put.
+        #[arg(long, value_name = "NAME")]
+        room: Vec<String>,
+        /// A folder for the first mails of both sides, as HTML and text.
+        #[arg(long, value_name = "FOLDER")]
+        render: Option<PathBuf>,
+        /// Prints one JSON object.
+        #[arg(long)]
+        json: bool,
     },
     /// Lists mails that were given up or wait, and says why; retries or discards them.
     Outbox {
@@ -155,6 +194,18 @@ enum GuestAction {
         #[arg(long)]
         shadow: bool,
     },
+    /// Shows what a candidate beside a guest would have done otherwise.
+    Shadow {
+        /// What the guest is called.
+        #[arg(value_name = "NAME", default_value_t)]
+        name: config::GuestName,
+        /// The configuration file of the hosts, which may be running.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Prints one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
     /// Lists the guests that were loaded, and what each host makes of its guests.
     List {
         /// The configuration file of the hosts, which may be running.
@@ -189,6 +240,7 @@ fn main() -> ExitCode {
             | Command::Check { .. }
             | Command::Status { .. }
             | Command::Guest { .. }
+            | Command::Replay { .. }
             | Command::Outbox { .. }
             | Command::Why { .. }
             | Command::Verify { .. }
@@ -229,6 +281,11 @@ async fn obey(command: Command) -> Result<ExitCode> {
         }
         Command::Status { config, json } => status::status(&config::load(&config)?, json).await,
         Command::Guest { action } => guest(action).await,
+        Command::Replay { config, guest, from, to, name, room, render, json } => {
+            let what =
+                Replay { file: guest, name, from_ms: from, to_ms: to, rooms: room, render, json };
+            replay(&config::load(&config)?, what).await
+        }
         Command::Outbox { config, json, action } => {
             let config = config::load(&config)?;
             match action {
@@ -264,6 +321,9 @@ async fn guest(action: GuestAction) -> Result<ExitCode> {
         }
         GuestAction::Unload { name, config, shadow } => {
             command::unload(&config::load(&config)?, &name, shadow).await
+        }
+        GuestAction::Shadow { name, config, json } => {
+            command::shadow(&config::load(&config)?, &name, json).await
         }
         GuestAction::List { config, json } => command::list(&config::load(&config)?, json).await,
     }

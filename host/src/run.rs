@@ -36,6 +36,8 @@ pub struct Host {
     pub state: State,
     /// Where its stages meet.
     pub database: Database,
+    /// The guests in service.
+    pub guests: Arc<Guests>,
     leases: Arc<Leases>,
     stop: watch::Sender<bool>,
     stages: JoinSet<&'static str>,
@@ -97,7 +99,8 @@ impl Host {
             to_plan,
             Arc::clone(&to_mail),
         );
-        let composer = Composer::new(Arc::clone(&config), guests, Arc::clone(&shadows));
+        let composer =
+            Composer::new(Arc::clone(&config), Arc::clone(&guests), Arc::clone(&shadows));
         let mailer = Mailer::new(common, account, composer, to_mail, orders.clone());
 
         let (stop, stopped) = watch::channel(false);
@@ -146,7 +149,7 @@ impl Host {
             mailer.run(stopped).await;
             "mail"
         });
-        Ok(Self { state, database, leases, stop, stages })
+        Ok(Self { state, database, guests, leases, stop, stages })
     }
 
     /// Stops: signs out, finishes what is on its way, and closes the database.

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use bridge::message::{Message, MessageId};
 use sqlx::{AnyConnection, FromRow};
 
-use super::{Database, Error, choices::count_up, statement::Statement};
+use super::{Database, Error, choices::count_up, rows, statement::Statement};
 use crate::clock;
 
 /// Differences kept for one candidate; the oldest go first.
@@ -219,6 +220,33 @@ impl Database {
         .fetch_all(&self.readers)
         .await
         .map_err(|error| self.failed(&error))
+    }
+
+    /// Messages received in this time, oldest first, at most `limit`: those after `after`, which is
+    /// when the last one of the page before was received, and its id.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn messages_between(
+        &self,
+        from_ms: i64,
+        to_ms: i64,
+        after: Option<&(i64, MessageId)>,
+        limit: u32,
+    ) -> Result<Vec<Message>, Error> {
+        let (last_ms, last) =
+            after.map_or((i64::MIN, ""), |(last_ms, last)| (*last_ms, last.as_str()));
+        let mut select = Statement::new(format!(
+            "SELECT {} FROM messages m WHERE m.removed_ms IS NULL AND m.received_ms >= ",
+            rows::MESSAGE
+        ));
+        select.bind(from_ms.max(last_ms)).push(" AND m.received_ms <= ").bind(to_ms);
+        select.push(" AND (m.received_ms > ").bind(last_ms).push(" OR m.id > ").bind(last);
+        select.push(") ORDER BY m.received_ms, m.id LIMIT ").bind(i64::from(limit));
+        let mut reader = self.reader().await?;
+        let found = select.fetch(&mut reader).await.map_err(|error| self.failed(&error))?;
+        let messages: Result<_, _> = found.iter().map(rows::message).collect();
+        messages.map_err(|error| self.failed(&error))
     }
 
     /// Notes what a candidate would have done otherwise with a message; `difference` is JSON.

@@ -129,7 +129,7 @@ async fn a_gap_is_told_once_and_told_on_where_it_grows() {
     database.note_gap(&id, 5, None).await.unwrap();
     database.note_gap(&id, 5, Some(20)).await.unwrap();
     let told = async || {
-        let told = database.next_unplanned(&[id.clone()], 10).await.unwrap();
+        let told = database.next_unplanned(std::slice::from_ref(&id), 10).await.unwrap();
         let told = told.into_iter().map(|one| (one.post.as_str().to_owned(), one.kind));
         let mut told: Vec<_> = told.collect();
         told.sort_by(|(a, _), (b, _)| a.cmp(b));

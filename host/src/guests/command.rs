@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use super::Maker;
+use super::{Difference, Maker, PlanDifference};
 use crate::{
     config::{Config, GuestName, Pattern},
     database::{Database, GuestKey, GuestState, Place},
@@ -19,6 +19,8 @@ use crate::{
 /// How often it is looked what the hosts made of a guest, and how often at most.
 const LOOK: Duration = Duration::from_millis(200);
 const LOOKS_MAX: u32 = 300;
+/// Differences listed.
+const LISTED_MAX: u32 = 200;
 /// Characters of a digest that are shown.
 const DIGEST_SHOWN: usize = 12;
 
@@ -177,6 +179,68 @@ pub async fn list(config: &Config, json: bool) -> Result<ExitCode> {
         println!("no guest was loaded, and no host runs");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Tells what a candidate would have done otherwise than the guest whose place it wants.
+///
+/// # Errors
+/// If there is no such candidate, or the database cannot be read.
+pub async fn shadow(config: &Config, name: &GuestName, json: bool) -> Result<ExitCode> {
+    let database = Database::look(Place::of(&config.store)?).await?;
+    let rows = database.guests().await?;
+    let candidate = rows.iter().find(|row| row.key.shadow && row.key.name == name.as_str());
+    let Some(candidate) = candidate else {
+        bail!(
+            "no candidate runs beside `{name}`: chat-digest guest load FILE --shadow --name {name} starts one"
+        );
+    };
+    let found = database.differences(name.as_str(), &candidate.digest, LISTED_MAX).await?;
+    let states = database.guest_states().await?;
+    database.close().await;
+    if json {
+        println!("{}", serde_json::json!({ "candidate": candidate, "differences": found }));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let asked: i64 = states
+        .iter()
+        .filter(|state| state.shadow != 0 && state.digest == candidate.digest)
+        .map(|state| state.calls)
+        .sum();
+    println!(
+        "`{name}` (beside)  {}  asked {asked} times, {} differences",
+        shown(&candidate.digest),
+        found.len()
+    );
+    for one in &found {
+        let at = time(one.told_ms, config.defaults.time_zone.zone());
+        let what =
+            serde_json::from_str(&one.difference).map_or_else(|_| one.difference.clone(), words);
+        println!("{at}  {}  {what}", shown(&one.message));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn words(difference: Difference) -> String {
+    match difference {
+        Difference::Failed(why) => format!("no usable answer: {why}"),
+        Difference::Text(text) => {
+            let subject = text.subject.map_or_else(String::new, |(before, after)| {
+                format!("; the subject \"{before}\" becomes \"{after}\"")
+            });
+            format!(
+                "the mail reads otherwise: {} bytes of HTML become {}{subject}",
+                text.html_bytes.0, text.html_bytes.1
+            )
+        }
+        Difference::Plan { room, difference } => {
+            let PlanDifference { gain, lose, sooner, later, reasons, people } = difference;
+            let people: String =
+                people.iter().map(|(person, change)| format!("\n    {person}: {change}")).collect();
+            format!(
+                "{room}: {gain} gain it, {lose} lose it, {sooner} get it sooner, {later} later, {reasons} for another reason{people}"
+            )
+        }
+    }
 }
 
 fn beside(shadow: bool) -> &'static str {

@@ -29,7 +29,6 @@ pub struct Maker {
 }
 
 /// What the configuration says of a guest.
-#[derive(Clone)]
 struct Configured {
     file: Option<PathBuf>,
     settings: Arc<BTreeMap<String, String>>,
@@ -51,7 +50,8 @@ impl Maker {
             on_failure: config.guest.on_failure,
             failures: config.guest.failures,
         };
-        let others = Configured { file: None, settings: Arc::default(), ..default.clone() };
+        let (on_failure, failures) = (default.on_failure, default.failures);
+        let others = Configured { file: None, settings: Arc::default(), on_failure, failures };
         let mut configured = BTreeMap::from([(Arc::from(GuestName::DEFAULT), default)]);
         for guest in &config.guests {
             let settings = Arc::new(guest.settings.clone());

@@ -10,8 +10,10 @@ mod difference;
 mod keeper;
 mod maker;
 mod probe;
+pub mod replay;
 mod serving;
 mod shadow;
+mod traffic;
 
 #[cfg(test)]
 mod tests;
@@ -113,6 +115,21 @@ impl Guests {
         call: impl Fn(&InService) -> Result<T, AskError>,
     ) -> Asked<T> {
         serving.ask(&self.built_in, call)
+    }
+
+    /// Puts a guest in the place of the one of its name; calls that have begun keep theirs.
+    pub fn swap(&self, serving: Arc<Serving>) {
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = table.serving.clone();
+        all.insert(Arc::from(serving.name()), serving);
+        *table = Arc::new(Table { serving: all, shadows: table.shadows.clone() });
+    }
+
+    /// Puts loaded guests in service beside the configured ones.
+    pub(crate) fn put_loaded(&self, loaded: Vec<Arc<Serving>>, assignments: Assignments) {
+        let mut serving = self.table().serving.clone();
+        serving.extend(loaded.into_iter().map(|one| (Arc::from(one.name()), one)));
+        self.put(Table { serving, shadows: BTreeMap::new() }, assignments);
     }
 
     pub(crate) fn table(&self) -> Arc<Table> {

@@ -220,3 +220,34 @@ async fn what_is_old_is_let_go_and_the_chain_goes_on() {
     let next = database.claim_due(20, 10).await.unwrap().pop().unwrap().receipt.unwrap();
     assert_eq!((next.number, next.previous), (2, mail.receipt.unwrap().hash));
 }
+
+/// What one guest may say of its rooms, another must not.
+#[tokio::test]
+async fn a_mail_holds_one_guests_rooms_only() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = with_anna(&directory).await;
+    let secret = Room { id: RoomId::new("ma-chan://c/2"), name: "Secret".into(), ..room() };
+    let third = Room { id: RoomId::new("ma-chan://c/3"), name: "Third".into(), ..room() };
+    for (number, place) in (1..).zip([room(), secret, third]) {
+        database.save_room(&place, place.id.as_str()).await.unwrap();
+        database.save_members(&place.id, &anna(), 0).await.unwrap();
+        let message = Message { room: place.id, ..message(number) };
+        database.commit_message(message.clone(), None).await.unwrap();
+        commit(&database, settled(&message, &anna(), Action::Keep, 0)).await;
+    }
+    let words = "[[guests]]\nname = \"counts\"\nrooms = [\"Secret\"]\n";
+    let text = format!("{}\n{words}", crate::config::EXAMPLE);
+    let with = crate::config::parse(&text, Path::new("c.toml")).unwrap();
+    let preferences = preferences(|config| config.guests.clone_from(&with.guests));
+    gather_all(&database, &preferences, HOUR_MS).await;
+    let mails = database.claim_due(HOUR_MS, 10).await.unwrap();
+    let mut told: Vec<_> = mails
+        .iter()
+        .map(|mail| {
+            let rooms: Vec<&str> = mail.rooms.iter().map(|room| room.name.as_str()).collect();
+            (mail.guest.as_deref(), rooms)
+        })
+        .collect();
+    told.sort();
+    assert_eq!(told, [(None, vec!["Ops", "Third"]), (Some("counts"), vec!["Secret"])]);
+}

@@ -2,7 +2,7 @@
 //! with the outbox. A guest that fails costs no message: the host's own plan takes its place.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -10,10 +10,11 @@ use std::{
 use bridge::{
     delivery::{Settled, day, settle},
     member::{Member, Wish},
-    message::{Address, Kind, Message, RoomId},
+    message::{Address, Kind, Message, MessageId, RoomId},
     plan::{Action, Group, Offer, Plan},
     room::Room,
 };
+use futures_util::{StreamExt as _, stream};
 use tokio::sync::{Notify, watch};
 use tracing::{debug, error, warn};
 
@@ -35,6 +36,8 @@ use crate::{
 
 /// Messages taken from the database at once.
 const BATCH_MAX: u32 = 64;
+/// Rooms whose guests are asked at once.
+const ROOMS_AT_ONCE: usize = 8;
 /// How long to wait when nothing rings: messages may wait for a member list.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// Why everybody is told that messages were missed, and why somebody is not.
@@ -65,6 +68,18 @@ pub struct Planner {
     ring: Arc<Notify>,
     /// Rung when there is something in the outbox.
     planned: Arc<Notify>,
+}
+
+/// A plan, and what it takes to settle it.
+struct Drawn {
+    id: MessageId,
+    /// How much text the message has.
+    bytes: usize,
+    /// `None` for what is mailed to nobody.
+    room: Option<Room>,
+    plan: Plan,
+    /// Whether the guest did not give it.
+    failed: bool,
 }
 
 /// A room waits: its guest failed, and nothing is to take its place.
@@ -132,20 +147,41 @@ impl Planner {
         self.preferences.refresh(&self.database).await?;
         let mut rooms = self.rooms.ready();
         rooms.retain(|room| !self.leases.is_others(room) && !self.is_held(room));
-        for message in self.database.next_unplanned(&rooms, BATCH_MAX).await? {
-            if self.is_held(&message.room) {
-                continue;
-            }
-            if let Some(command) = self.word_to_us(&message) {
+        let mut messages: VecDeque<_> =
+            self.database.next_unplanned(&rooms, BATCH_MAX).await?.into();
+        while !messages.is_empty() {
+            // What somebody asks for holds for what is said after it.
+            let before = messages.iter().position(|message| self.word_to_us(message).is_some());
+            let before = before.unwrap_or(messages.len());
+            planned += self.plan_all(messages.drain(..before).collect()).await?;
+            if let Some(message) = messages.pop_front()
+                && let Some(command) = self.word_to_us(&message)
+            {
                 match self.answers.answer_message(&message, command).await {
                     Ok(()) => planned += 1,
                     Err(error) => warn!("planner: {error}; what was said is answered later"),
                 }
-                continue;
             }
-            let bytes = message.plain_text().len();
-            let capped = self.capped().await?;
-            let Some(settled) = self.plan(message, &capped).await else { continue };
+        }
+        Ok(planned)
+    }
+
+    /// Plans messages: their guests are asked about many rooms at once, for a guest that takes its
+    /// time must not hold up other rooms; then one plan after the other is settled and committed, in
+    /// the messages' order, as each counts for its readers' days.
+    async fn plan_all(&self, messages: Vec<Message>) -> Result<usize, crate::database::Error> {
+        let mut rooms: BTreeMap<RoomId, Vec<(usize, Message)>> = BTreeMap::new();
+        for (place, message) in messages.into_iter().enumerate() {
+            rooms.entry(message.room.clone()).or_default().push((place, message));
+        }
+        let asked = stream::iter(rooms.into_values()).map(|messages| self.ask_of_room(messages));
+        let asked: Vec<Vec<(usize, Drawn)>> = asked.buffer_unordered(ROOMS_AT_ONCE).collect().await;
+        let mut asked: Vec<_> = asked.into_iter().flatten().collect();
+        asked.sort_by_key(|(place, _)| *place);
+        let mut planned = 0;
+        for (_, drawn) in asked {
+            let bytes = drawn.bytes;
+            let settled = self.settle(drawn, &self.capped().await?);
             let waits = settled.mails.is_empty();
             self.database.commit_plan(settled, bytes, self.queueing()).await?;
             planned += 1;
@@ -154,6 +190,21 @@ impl Planner {
             }
         }
         Ok(planned)
+    }
+
+    /// Plans for messages of one room, up to the first whose guest fails: that takes its time, and
+    /// the others wait no longer than for one.
+    async fn ask_of_room(&self, messages: Vec<(usize, Message)>) -> Vec<(usize, Drawn)> {
+        let mut all = Vec::with_capacity(messages.len());
+        for (place, message) in messages {
+            let Some(drawn) = self.draw(message).await else { break };
+            let failed = drawn.failed;
+            all.push((place, drawn));
+            if failed {
+                break;
+            }
+        }
+        all
     }
 
     /// What somebody says to the service and not to the room.
@@ -182,23 +233,38 @@ impl Planner {
         Ok(self.database.capped(mails_a_day, since).await?.into_iter().collect())
     }
 
-    /// The plan for a message; `None` while its room's members are not known.
-    async fn plan(&self, message: Message, capped: &HashSet<(String, i64)>) -> Option<Settled> {
-        let now_ms = clock::unix_ms();
-        let id = message.id();
+    /// The plan for a message; `None` while its room's members are not known, or its guest has no
+    /// answer yet.
+    async fn draw(&self, message: Message) -> Option<Drawn> {
+        let (id, bytes) = (message.id(), message.plain_text().len());
         if message.author.address == self.service {
             debug!(%id, "planner: our own message is mailed to nobody");
             let nobody = Offer::new(&message, Vec::new(), &self.service, 0);
             let plan = Plan::fallback(&nobody, "the service's own message");
-            return Some(Settled { fallback: plan.fallback, ..Settled::nobody(&id, now_ms) });
+            return Some(Drawn { id, bytes, room: None, plan, failed: false });
         }
         let (room, members) = self.rooms.snapshot(&message.room)?;
-        let here = self.preferences.in_room(&room);
-        let members = here.dress(members?);
-        let mut plan = match message.kind {
-            Kind::Gap { .. } => gap_plan(&message, members, &self.service),
-            _ => self.ask(message, room.clone(), members).await?,
+        let members = self.preferences.in_room(&room).dress(members?);
+        let (plan, failed) = match message.kind {
+            Kind::Gap { .. } => (gap_plan(&message, members, &self.service), false),
+            _ => {
+                let plan = self.ask(message, room.clone(), members).await?;
+                let is_asked = self.guests.of(&room).out_of_service().is_none();
+                let failed = plan.fallback.is_some() && is_asked;
+                (plan, failed)
+            }
         };
+        Some(Drawn { id, bytes, room: Some(room), plan, failed })
+    }
+
+    /// What follows from a plan.
+    fn settle(&self, drawn: Drawn, capped: &HashSet<(String, i64)>) -> Settled {
+        let Drawn { id, room, mut plan, .. } = drawn;
+        let now_ms = clock::unix_ms();
+        let Some(room) = room else {
+            return Settled { fallback: plan.fallback, ..Settled::nobody(&id, now_ms) };
+        };
+        let here = self.preferences.in_room(&room);
         here.overrule(&mut plan);
         let timing = |member: &Member| {
             let person = &member.person.address;
@@ -207,7 +273,7 @@ impl Planner {
             timing.capped = capped.contains(&(person.as_str().to_owned(), today));
             timing
         };
-        Some(settle(&id, plan, self.preferences.gathering(), timing, now_ms))
+        settle(&id, plan, self.preferences.gathering(), timing, now_ms)
     }
 
     /// Asks the room's guest; `None` if it is busy for now, or the room is to wait for it.

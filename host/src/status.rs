@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use crate::{
     config::Config,
-    database::{Counts, Database, GapStatus, HostRow, Place, RoomStatus},
+    database::{Counts, Database, GapStatus, GuestState, HostRow, Place, RoomStatus},
     records::time,
 };
 
@@ -20,6 +20,7 @@ struct Status {
     database: String,
     hosts: Vec<HostRow>,
     counts: Counts,
+    guests: Vec<GuestState>,
     rooms: Vec<RoomStatus>,
     gaps: Vec<GapStatus>,
 }
@@ -35,6 +36,7 @@ pub async fn status(config: &Config, json: bool) -> Result<ExitCode> {
         database: place.to_string(),
         hosts: database.hosts().await?,
         counts: database.counts().await?,
+        guests: database.guest_states().await?,
         rooms: database.room_states().await?,
         gaps: database.gaps(GAPS_MAX).await?,
     };
@@ -74,6 +76,14 @@ impl Status {
         );
         if counts.failed + counts.unconfirmed > 0 {
             println!("          chat-digest outbox --config FILE says why");
+        }
+        for guest in &self.guests {
+            let beside = if guest.shadow != 0 { " (beside)" } else { "" };
+            let why = guest.why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+            println!(
+                "guest     {}{beside} on {}: {}, {} calls, {} failures{why}",
+                guest.name, guest.host, guest.state, guest.calls, guest.failures
+            );
         }
         println!();
         self.print_rooms();

@@ -29,6 +29,7 @@ use ews::{
     item_id::ItemId,
     operation::Operation,
 };
+use futures_util::future::join_all;
 use tokio::{
     sync::{Notify, mpsc, oneshot, watch},
     task::JoinSet,
@@ -296,8 +297,10 @@ impl Shared {
     async fn lay_down(&self, parcels: Vec<Parcel>) {
         let mut batch: Vec<(Parcel, ews::item::Message)> = Vec::new();
         let mut bytes = 0;
-        for parcel in parcels {
-            match self.item(&parcel).await {
+        // All at once: a guest that takes its time must not hold up the mails of others.
+        let items = join_all(parcels.iter().map(|parcel| self.item(parcel))).await;
+        for (parcel, item) in parcels.into_iter().zip(items) {
+            match item {
                 Ok((item, length)) => {
                     if !batch.is_empty()
                         && (batch.len() >= BATCH_MAX || bytes + length > BATCH_BYTES_MAX)

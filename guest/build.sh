@@ -10,6 +10,8 @@
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 target=wasm32-unknown-unknown
+# The version of the contract that all of them are built against.
+contract=wit/0.2.0
 # Nothing from outside decides over the bytes.
 unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS RUSTC_WRAPPER ${!CARGO_PROFILE_@} ${!CARGO_BUILD_@}
 die() { echo "guest/build.sh: $*" >&2; exit 1; }
@@ -18,7 +20,7 @@ sha256() { if command -v sha256sum >/dev/null; then sha256sum "$@"; else shasum 
 # What a crate is built from: the contract, its sources (`cargo component` leaves a bindings.rs that
 # is not among them), its manifest and its lock file.
 sources() { # folder
-  (cd "$root" && find wit "$1/src" "$1/Cargo.toml" "$1/Cargo.lock" -type f ! -name '*.md' ! -name bindings.rs |
+  (cd "$root" && find $contract "$1/src" "$1/Cargo.toml" "$1/Cargo.lock" -type f ! -name '*.md' ! -name bindings.rs |
     LC_ALL=C sort | while read -r file; do sha256 "$file"; done | sha256 | cut -d' ' -f1)
 }
 

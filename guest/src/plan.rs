@@ -127,6 +127,7 @@ fn rule_for(policy: &Policy, kind: &Kind, member: &Member) -> Rule {
 }
 
 /// The decision in numbers, for the log.
+#[cfg(feature = "component")]
 pub(crate) fn summary(groups: &[Group]) -> String {
     let count = |action: Action| {
         groups.iter().filter(|g| g.action == action).map(|g| g.members.len()).sum::<usize>()

@@ -7,7 +7,7 @@ use crate::types::{
 
 pub(crate) fn member(id: u32) -> Member {
     let (role, presence) = (Role::Member, Presence::Absent);
-    Member { id, role, presence, named: false, wish: Wish::None, language: 0 }
+    Member { id, role, presence, named: false, wish: Wish::None, language: 0, offset_minutes: 60 }
 }
 
 /// A moment in March 2025 in Berlin.

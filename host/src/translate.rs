@@ -46,7 +46,7 @@ fn moment(unix_ms: i64, zone: &TimeZone) -> types::Moment {
         hour: small(time.hour()),
         minute: small(time.minute()),
         second: small(time.second()),
-        offset_minutes: i16::try_from(time.offset().seconds() / 60).unwrap_or(0),
+        offset_minutes: offset_minutes(unix_ms, zone),
     }
 }
 
@@ -154,6 +154,7 @@ impl Directory for People {
 #[must_use]
 pub fn plan_input(message: &Message, place: &Room, offer: &Offer, zone: &TimeZone) -> PlanInput {
     let id_of = |address: &Address| offer.id_of(address);
+    let mut offsets = Offsets { unix_ms: message.sent_ms, default: zone, known: HashMap::new() };
     PlanInput {
         room: room(place, 0),
         message: message_for(message, 0, &id_of, zone),
@@ -180,9 +181,33 @@ pub fn plan_input(message: &Message, place: &Room, offer: &Offer, zone: &TimeZon
                     Wish::Off => types::Wish::Off,
                 },
                 language: candidate.member.language.code(),
+                offset_minutes: offsets.of(candidate.member.time_zone.as_deref()),
             })
             .collect(),
     }
+}
+
+/// How far clocks were from Greenwich at a moment: a room's members share few zones.
+struct Offsets<'a> {
+    unix_ms: i64,
+    default: &'a TimeZone,
+    known: HashMap<&'a str, i16>,
+}
+
+impl<'a> Offsets<'a> {
+    /// Of a zone by its name; of the configured one where none is known.
+    fn of(&mut self, name: Option<&'a str>) -> i16 {
+        let (unix_ms, default) = (self.unix_ms, self.default);
+        *self.known.entry(name.unwrap_or_default()).or_insert_with(|| {
+            let zone = name.and_then(|name| TimeZone::get(name).ok());
+            offset_minutes(unix_ms, zone.as_ref().unwrap_or(default))
+        })
+    }
+}
+
+fn offset_minutes(unix_ms: i64, zone: &TimeZone) -> i16 {
+    let time = Timestamp::from_millisecond(unix_ms).unwrap_or(Timestamp::UNIX_EPOCH);
+    i16::try_from(zone.to_offset(time).seconds() / 60).unwrap_or(0)
 }
 
 /// What `compose` is asked to write.
@@ -292,6 +317,9 @@ pub fn groups(groups: Vec<types::Group>) -> Vec<Group> {
         action: match group.action {
             types::Action::MailNow => Action::MailNow,
             types::Action::Keep => Action::Keep,
+            types::Action::KeepUntil(types::Daytime { hour, minute }) => {
+                Action::KeepUntil { hour, minute }
+            }
             types::Action::Skip => Action::Skip,
         },
         reason: group.reason,
@@ -381,6 +409,18 @@ mod tests {
             importance: types::Importance::Normal,
         };
         assert_eq!(composition(mail).listing.as_deref(), Some("all"));
+    }
+
+    #[test]
+    fn members_have_clocks_of_their_own() {
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        // The day before the clock jumps, and that day.
+        for (unix_ms, known) in [(1_806_100_000_000, 60), (1_806_195_600_000, 120)] {
+            let mut offsets = Offsets { unix_ms, default: &berlin, known: HashMap::new() };
+            let zones = [None, Some("Asia/Kolkata"), Some("no zone"), Some("America/St_Johns")];
+            let told = zones.map(|zone| offsets.of(zone));
+            assert_eq!(told, [known, 330, known, -150]);
+        }
     }
 
     #[test]

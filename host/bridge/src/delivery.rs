@@ -207,6 +207,7 @@ pub fn settle(
     let mut settling = Settling {
         gathering,
         next: HashMap::new(),
+        daily: HashMap::new(),
         settled: Settled { fallback: plan.fallback, ..Settled::nobody(message, now_ms) },
     };
     for decision in plan.decisions {
@@ -228,6 +229,8 @@ struct Settling<'g> {
     gathering: &'g Gathering,
     /// Times worked out already: a room's members share few schedules and zones.
     next: HashMap<(Schedule, String), i64>,
+    /// The schedules of times of day that actions name.
+    daily: HashMap<Action, Option<Schedule>>,
     settled: Settled,
 }
 
@@ -239,6 +242,7 @@ impl Settling<'_> {
         match (decision.action, &decision.member.mailbox) {
             (Action::Skip, _) => (Fate::Skipped, None),
             (Action::Keep, _) => self.kept(decision, timing),
+            (Action::KeepUntil { .. }, _) => self.kept_until(decision, timing),
             (Action::MailNow, None) => {
                 (Fate::Held { why: crate::plan::HELD_NO_MAILBOX.to_owned() }, None)
             }
@@ -264,16 +268,35 @@ impl Settling<'_> {
         if timing.schedule.is_instant() {
             return (self.soon(), None);
         }
+        self.kept_on(timing.schedule.clone(), decision, &timing.zone)
+    }
+
+    /// Kept until a time of day, in the queue of everybody's who has that as his schedule.
+    fn kept_until(&mut self, decision: &Decision, timing: &Timing) -> (Fate, Option<String>) {
+        let action = decision.action;
+        match self.daily.entry(action).or_insert_with(|| action.schedule()).clone() {
+            Some(daily) => self.kept_on(daily, decision, &timing.zone),
+            // No plan that was checked has a time that there is not.
+            None => self.kept(decision, timing),
+        }
+    }
+
+    fn kept_on(
+        &mut self,
+        schedule: Schedule,
+        decision: &Decision,
+        zone: &TimeZone,
+    ) -> (Fate, Option<String>) {
         let now_ms = self.settled.settled_ms;
-        let zone = timing.zone.iana_name().unwrap_or_default().to_owned();
+        let name = zone.iana_name().unwrap_or_default().to_owned();
         let next_ms = *self
             .next
-            .entry((timing.schedule.clone(), zone))
-            .or_insert_with(|| timing.schedule.next(&timing.zone, now_ms));
+            .entry((schedule.clone(), name))
+            .or_insert_with(|| schedule.next(zone, now_ms));
         let late_ms = spread(&decision.member.person.address, self.gathering.spread_ms);
         let note = (late_ms >= 1000).then(|| format!("spread by {} s", late_ms / 1000));
         let due_ms = next_ms.saturating_add(late_ms);
-        (Fate::Kept { queue: timing.schedule.clone(), due_ms }, note)
+        (Fate::Kept { queue: schedule, due_ms }, note)
     }
 }
 
@@ -383,6 +406,51 @@ mod tests {
             fates,
             [(daily(), hours(8)), (daily(), hours(23)), ("instant".to_owned(), 120_000)]
         );
+    }
+
+    /// Whoever gets everything at once, or has had all mails of a day, waits for it no less.
+    #[test]
+    fn a_time_of_day_stands_above_the_schedule() {
+        let (message, offer) = offer(vec![member("anna"), member("bea"), member("cyd")]);
+        let mut plan = Plan::fallback(&offer, "test");
+        let until = Action::KeepUntil { hour: 8, minute: 0 };
+        plan.decisions.iter_mut().for_each(|decision| decision.action = until);
+        let of = |member: &Member| match member.person.name.as_str() {
+            "anna" => Timing { capped: true, ..timing("instant") },
+            "bea" => timing("every 1h"),
+            _ => Timing { zone: TimeZone::get("Asia/Tokyo").unwrap(), ..timing("daily at 08:00") },
+        };
+        let gathering = Gathering { window_ms: 120_000, ..Gathering::default() };
+        let settled = settle(&message, plan, &gathering, of, 0);
+        assert_eq!(settled.mails, []);
+        let hours = settled.deliveries.iter().map(|delivery| match &delivery.fate {
+            Fate::Kept { queue, due_ms } if queue.as_str() == "daily at 08:00" => {
+                due_ms / 3_600_000
+            }
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(hours.collect::<Vec<_>>(), [8, 8, 23]);
+    }
+
+    /// Half past two does not come on the day the clocks go forward: the end of the jump does.
+    #[test]
+    fn a_time_of_day_follows_the_clocks() {
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        let due = |now: &str| {
+            let (message, offer) = offer(vec![member("anna")]);
+            let mut plan = Plan::fallback(&offer, "test");
+            plan.decisions[0].action = Action::KeepUntil { hour: 2, minute: 30 };
+            let now_ms = now.parse::<Timestamp>().unwrap().as_millisecond();
+            let of = |_: &Member| Timing { zone: berlin.clone(), ..timing("instant") };
+            let settled = settle(&message, plan, &Gathering::default(), of, now_ms);
+            let Fate::Kept { due_ms, .. } = settled.deliveries[0].fate else { panic!("{now}") };
+            Timestamp::from_millisecond(due_ms).unwrap().to_string()
+        };
+        assert_eq!(due("2027-03-27T12:00:00Z"), "2027-03-28T01:00:00Z");
+        assert_eq!(due("2027-03-28T01:00:00Z"), "2027-03-29T00:30:00Z");
+        // They go back: the first half past two only.
+        assert_eq!(due("2027-10-30T12:00:00Z"), "2027-10-31T00:30:00Z");
+        assert_eq!(due("2027-10-31T00:30:00Z"), "2027-11-01T01:30:00Z");
     }
 
     #[test]

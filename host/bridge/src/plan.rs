@@ -1,10 +1,12 @@
 //! Plans: what a guest decided about a message's readers, checked before anything follows from it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::member::{Member, Wish};
 use crate::message::{Address, Message};
+use crate::schedule::Schedule;
 use crate::text;
 
 /// Longest reason, in characters.
@@ -26,23 +28,65 @@ pub enum Action {
     MailNow,
     /// It is kept for the next digest.
     Keep,
+    /// It is kept until the next such time of day by the member's own clock, whatever his schedule.
+    KeepUntil {
+        /// 0 to 23.
+        hour: u8,
+        /// 0 to 59.
+        minute: u8,
+    },
     /// It is not mailed.
     Skip,
 }
 
+/// What [`Action::KeepUntil`] is stored as, before its time of day.
+const KEEP_UNTIL: &str = "keep-until ";
+
 impl Action {
-    /// The word under which it is stored.
-    pub fn as_str(self) -> &'static str {
+    /// The word under which it is stored: `mail-now`, `keep`, `keep-until 08:00` or `skip`.
+    pub fn word(self) -> Cow<'static, str> {
         match self {
-            Self::MailNow => "mail-now",
-            Self::Keep => "keep",
-            Self::Skip => "skip",
+            Self::MailNow => "mail-now".into(),
+            Self::Keep => "keep".into(),
+            Self::KeepUntil { hour, minute } => format!("{KEEP_UNTIL}{hour:02}:{minute:02}").into(),
+            Self::Skip => "skip".into(),
         }
     }
 
-    /// Reads [`as_str`](Self::as_str) back; `None` for any other word.
+    /// Reads [`word`](Self::word) back; `None` for any other word.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::MailNow, Self::Keep, Self::Skip].into_iter().find(|action| action.as_str() == word)
+        match word {
+            "mail-now" => Some(Self::MailNow),
+            "keep" => Some(Self::Keep),
+            "skip" => Some(Self::Skip),
+            _ => {
+                let (hour, minute) = word.strip_prefix(KEEP_UNTIL)?.split_once(':')?;
+                let (hour, minute) = (hour.parse().ok()?, minute.parse().ok()?);
+                let read = Self::KeepUntil { hour, minute };
+                (read.is_possible() && read.word() == word).then_some(read)
+            }
+        }
+    }
+
+    /// The schedule on which it waits, if it has one of its own in place of the member's.
+    pub fn schedule(self) -> Option<Schedule> {
+        match self {
+            Self::KeepUntil { hour, minute } => Schedule::daily(hour, minute).ok(),
+            Self::MailNow | Self::Keep | Self::Skip => None,
+        }
+    }
+
+    /// The words of that schedule, which name the queue.
+    pub fn queue(self) -> Option<String> {
+        match self {
+            Self::KeepUntil { hour, minute } => Some(Schedule::daily_words(hour, minute)),
+            Self::MailNow | Self::Keep | Self::Skip => None,
+        }
+    }
+
+    /// Whether it names a time of day that there is, or none.
+    fn is_possible(self) -> bool {
+        !matches!(self, Self::KeepUntil { hour: 24.., .. } | Self::KeepUntil { minute: 60.., .. })
     }
 }
 
@@ -198,6 +242,19 @@ pub enum PlanError {
         /// The id in it.
         id: u32,
     },
+    /// A time of day that there is not.
+    #[error(
+        "group {group} of the guest's answer is kept until {hour}:{minute:02}, which is no time of \
+         day: give an hour from 0 to 23 and a minute from 0 to 59"
+    )]
+    NoTimeOfDay {
+        /// Which group, counted from 0.
+        group: usize,
+        /// The hour in it.
+        hour: u8,
+        /// The minute in it.
+        minute: u8,
+    },
     /// No reason where one is due.
     #[error("group {group} of the guest's answer has an empty reason")]
     ReasonEmpty {
@@ -239,6 +296,7 @@ impl Plan {
         }
         let mut verdicts: Vec<Option<(Action, Arc<str>)>> = vec![None; offer.people.len()];
         for (number, group) in groups.into_iter().enumerate() {
+            check_action(number, group.action)?;
             check_reason(number, &group.reason)?;
             let reason: Arc<str> = group.reason.into();
             for id in group.members {
@@ -271,6 +329,15 @@ impl Plan {
             _ => (Action::MailNow, Arc::clone(&all)),
         });
         Self { decisions: decide(offer, verdicts), fallback: Some(why) }
+    }
+}
+
+fn check_action(group: usize, action: Action) -> Result<(), PlanError> {
+    match action {
+        Action::KeepUntil { hour, minute } if !action.is_possible() => {
+            Err(PlanError::NoTimeOfDay { group, hour, minute })
+        }
+        _ => Ok(()),
     }
 }
 
@@ -428,6 +495,27 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn actions_read_back() {
+        let until = |hour, minute| Action::KeepUntil { hour, minute };
+        for (action, word) in [
+            (Action::MailNow, "mail-now"),
+            (Action::Keep, "keep"),
+            (Action::Skip, "skip"),
+            (until(8, 0), "keep-until 08:00"),
+            (until(23, 59), "keep-until 23:59"),
+        ] {
+            assert_eq!(action.word(), word);
+            assert_eq!(Action::from_word(word), Some(action));
+        }
+        for word in ["", "keep-until", "keep-until 8:00", "keep-until 24:00", "keep-until 08:60"] {
+            assert_eq!(Action::from_word(word), None, "{word}");
+        }
+        assert_eq!(until(8, 0).schedule().unwrap().as_str(), "daily at 08:00");
+        assert_eq!(until(8, 0).queue().as_deref(), Some("daily at 08:00"));
+        assert_eq!(Action::Keep.schedule(), None);
+    }
+
+    #[test]
     fn bad_answers_are_refused_whole() {
         let offer = offer(4);
         let anna = id(&offer, "anna");
@@ -442,6 +530,13 @@ pub(crate) mod tests {
             check(vec![group(Action::Skip, &[anna, anna])]),
             PlanError::NamedTwice { group: 0, id: anna }
         );
+        for (hour, minute) in [(24, 0), (8, 60), (255, 255)] {
+            let until = Action::KeepUntil { hour, minute };
+            assert_eq!(
+                check(vec![group(until, &[anna])]),
+                PlanError::NoTimeOfDay { group: 0, hour, minute }
+            );
+        }
         assert_eq!(check(vec![reason("")]), PlanError::ReasonEmpty { group: 0 });
         assert_eq!(check(vec![reason("a\nb")]), PlanError::ReasonNotOneLine { group: 0 });
         assert!(Plan::check(&offer, vec![reason(&"ü".repeat(200))]).is_ok());

@@ -129,6 +129,22 @@ impl Schedule {
         }
     }
 
+    /// Every day at one time: `daily at 08:00`.
+    ///
+    /// # Errors
+    /// [`ScheduleError::Time`] if the clock does not show it.
+    pub fn daily(hour: u8, minute: u8) -> Result<Self, ScheduleError> {
+        if hour > 23 || minute > 59 {
+            return Err(ScheduleError::Time(format!("{hour:02}:{minute:02}")));
+        }
+        Self::times(Self::daily_words(hour, minute), [format!("{minute} {hour} * * *")])
+    }
+
+    /// What [`daily`](Self::daily) is in words.
+    pub(crate) fn daily_words(hour: u8, minute: u8) -> String {
+        format!("daily at {hour:02}:{minute:02}")
+    }
+
     /// Reads a schedule from words, in any letter case; the table above says which.
     ///
     /// # Errors
@@ -318,6 +334,20 @@ mod tests {
                 Err(error) => assert_eq!(text, "", "{words}: {error}"),
             }
         }
+    }
+
+    #[test]
+    fn a_time_of_day_is_a_schedule_of_every_day() {
+        for (hour, minute) in [(0, 0), (8, 0), (23, 59)] {
+            let words = format!("daily at {hour:02}:{minute:02}");
+            let daily = Schedule::daily(hour, minute).unwrap();
+            assert_eq!(
+                (daily.as_str(), &daily.rule),
+                (&*words, &Schedule::parse(&words).unwrap().rule)
+            );
+        }
+        assert_eq!(Schedule::daily(24, 0), Err(ScheduleError::Time("24:00".into())));
+        assert_eq!(Schedule::daily(8, 60), Err(ScheduleError::Time("08:60".into())));
     }
 
     #[test]

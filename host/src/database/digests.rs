@@ -11,7 +11,7 @@ use bridge::{
     digest::{Gathered, Kept, Reader, gather},
     member::Wish,
     message::{Address, MessageId, Person, PostKey, RoomId},
-    plan::HELD_NO_MAILBOX,
+    plan::{Action, HELD_NO_MAILBOX},
     room::Room,
     schedule::Schedule,
 };
@@ -43,6 +43,8 @@ pub(super) const NOTE_OFF: &str = "had asked for no mail before it was sent";
 /// A message that waited for a person.
 struct Waited {
     kept: Kept,
+    /// The schedule that it waits on in place of the person's, as the guest named a time of day.
+    own: Option<String>,
     bytes: i64,
     removed: bool,
     member: Option<(String, Option<String>, i64, Option<String>)>,
@@ -151,7 +153,7 @@ async fn waiting(
     now_ms: i64,
 ) -> Result<Vec<AnyRow>, sqlx::Error> {
     let mut select = Statement::new(
-        "SELECT d.message, d.person, d.queue, d.reason, d.named, m.room, m.post, m.sent_ms, m.removed_ms, \
+        "SELECT d.message, d.person, d.queue, d.action, d.reason, d.named, m.room, m.post, m.sent_ms, m.removed_ms, \
          LENGTH(m.parts) AS bytes, p.name, p.mailbox, p.language, p.time_zone, p.person AS member \
          FROM queues q JOIN deliveries d ON d.person = q.person AND d.queue = q.queue AND d.state = 'kept' \
          JOIN messages m ON m.id = d.message LEFT JOIN members p ON p.person = d.person AND p.room = m.room \
@@ -184,6 +186,7 @@ fn waited(row: &AnyRow) -> Result<Waited, sqlx::Error> {
             named: row.try_get::<i64, _>("named")? != 0,
             form: Default::default(),
         },
+        own: Action::from_word(row.try_get("action")?).and_then(Action::queue),
         bytes: row.try_get("bytes")?,
         removed: row.try_get::<Option<i64>, _>("removed_ms")?.is_some(),
         member,
@@ -368,6 +371,9 @@ fn verdict(one: &Waited, preference: &Preference, queue: &str, capped: bool) -> 
     }
     if mailbox.is_none() {
         return Verdict::Hold;
+    }
+    if one.own.as_deref() == Some(queue) {
+        return Verdict::Mail;
     }
     let schedule = &preference.schedule;
     match queue {

@@ -183,7 +183,7 @@ fn insert_deliveries(message: &MessageId, deliveries: &[Delivery], now_ms: i64) 
         };
         row.bind(message.as_str())
             .bind(delivery.person.as_str())
-            .bind(delivery.action.as_str())
+            .bind(&*delivery.action.word())
             .bind(&delivery.reason)
             .bind(i64::from(delivery.named))
             .bind(state)

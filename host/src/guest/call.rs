@@ -6,12 +6,12 @@ use wasmtime::Store;
 
 use crate::clock;
 
-use super::bindings;
 use super::engine::Limits;
 use super::errors::{CallError, Operation, Trap};
-use super::imports::{LogFlood, LogLine, State, Surroundings};
+use super::imports::{Bounds, LogFlood, LogLine, State, Surroundings};
 use super::load::Guest;
 use super::types::{Edition, Group, Mail, Member, Message, Room};
+use super::versions::Instance;
 
 /// What `plan` is asked about.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,9 +47,7 @@ impl Guest {
         input: &PlanInput,
         surroundings: &Surroundings,
     ) -> Result<Answer<Vec<Group>>, CallError> {
-        self.call(Operation::Plan, surroundings, |store, guest| {
-            guest.call_plan(store, &input.room, &input.message, &input.members)
-        })
+        self.call(Operation::Plan, surroundings, |store, guest| guest.plan(store, input))
     }
 
     /// Asks for a mail. Blocks; call it from a thread that may.
@@ -61,16 +59,14 @@ impl Guest {
         edition: &Edition,
         surroundings: &Surroundings,
     ) -> Result<Answer<Mail>, CallError> {
-        self.call(Operation::Compose, surroundings, |store, guest| {
-            guest.call_compose(store, edition)
-        })
+        self.call(Operation::Compose, surroundings, |store, guest| guest.compose(store, edition))
     }
 
     fn call<T>(
         &self,
         operation: Operation,
         surroundings: &Surroundings,
-        ask: impl FnOnce(&mut Store<State>, &bindings::Guest) -> wasmtime::Result<Result<T, String>>,
+        ask: impl FnOnce(&mut Store<State>, &Instance) -> wasmtime::Result<Result<T, String>>,
     ) -> Result<Answer<T>, CallError> {
         let (guest, limits) = (|| self.id().clone(), self.limits());
         let waited = limits.wait;
@@ -79,7 +75,10 @@ impl Guest {
         };
         let start = clock::now().instant;
         let mut store = self.store(surroundings);
-        let answer = self.instantiate(&mut store).and_then(|instance| ask(&mut store, &instance));
+        let (operation, answer) = match self.instantiate(&mut store) {
+            Ok(instance) => (operation, ask(&mut store, &instance)),
+            Err(error) => (Operation::Start, Err(error)),
+        };
         let elapsed = clock::now().instant.duration_since(start);
         let fuel_used = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
         let log = std::mem::take(&mut store.data_mut().log);
@@ -87,7 +86,7 @@ impl Guest {
             Ok(Ok(value)) => Ok(Answer { value, fuel_used, elapsed, log }),
             Ok(Err(reason)) => Err(CallError::Refused { guest: guest(), operation, reason, log }),
             Err(error) => {
-                let trap = trap(&error, store.data().bounds.memory_denied, limits);
+                let trap = trap(&error, &store.data().bounds, limits);
                 Err(CallError::Trapped { guest: guest(), operation, trap, log })
             }
         }
@@ -103,14 +102,14 @@ impl Guest {
         store
     }
 
-    fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<bindings::Guest> {
+    fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Instance> {
         store.set_fuel(self.limits().fuel)?;
         self.instances().instantiate(store)
     }
 }
 
 /// Says what stopped a guest.
-fn trap(error: &wasmtime::Error, memory_denied: bool, limits: &Limits) -> Trap {
+fn trap(error: &wasmtime::Error, bounds: &Bounds, limits: &Limits) -> Trap {
     if error.is::<LogFlood>() {
         return Trap::Log;
     }
@@ -118,7 +117,8 @@ fn trap(error: &wasmtime::Error, memory_denied: bool, limits: &Limits) -> Trap {
         Some(wasmtime::Trap::OutOfFuel) => Trap::OutOfFuel { fuel: limits.fuel },
         Some(wasmtime::Trap::Interrupt) => Trap::Deadline { deadline: limits.deadline },
         Some(wasmtime::Trap::StackOverflow) => Trap::Stack,
-        _ if memory_denied => Trap::Memory { bytes_max: limits.memory_bytes_max },
+        _ if bounds.memory_denied => Trap::Memory { bytes_max: limits.memory_bytes_max },
+        _ if bounds.table_denied => Trap::Table { entries_max: limits.table_entries_max },
         Some(wasmtime::Trap::UnreachableCodeReached) => Trap::Unreachable,
         Some(other) => Trap::Other(other.to_string()),
         None => unnamed(&format!("{error:#}"), limits),

@@ -5,16 +5,16 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::Linker;
 use wasmtime::{
     Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, OptLevel,
     PoolingAllocationConfig,
 };
 
-use super::bindings;
 use super::errors::LoadError;
 use super::imports::State;
 use super::load::Guest;
+use super::versions;
 
 /// How often the deadline is looked at while calls run.
 const TICK: Duration = Duration::from_millis(5);
@@ -92,7 +92,7 @@ impl Sandbox {
     pub fn new(limits: &Limits) -> anyhow::Result<Self> {
         let engine = engine(limits)?;
         let mut linker = Linker::new(&engine);
-        bindings::Guest::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)
+        versions::offer(&mut linker)
             .map_err(|e| anyhow!("cannot offer the guest's imports: {e:#}"))?;
         let gate = Arc::new(Gate::new(limits.calls_max));
         watch(engine.weak(), Arc::downgrade(&gate))?;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use bridge::text;
 
-use super::INTERFACE_VERSION;
 use super::imports::LogLine;
 use super::types::Level;
+use super::{INTERFACE_VERSION, INTERFACE_VERSION_OLDEST};
 
 /// A guest's own words in an error, in UTF-16 units.
 const WORDS_UNITS_MAX: usize = 200;
@@ -31,6 +31,8 @@ impl fmt::Display for GuestId {
 /// What a guest was asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
+    /// Be ready to be asked: run its start functions.
+    Start,
     /// Decide what happens with a message.
     Plan,
     /// Compose a mail.
@@ -40,6 +42,7 @@ pub enum Operation {
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Start => "start",
             Self::Plan => "plan",
             Self::Compose => "compose",
         })
@@ -78,16 +81,51 @@ pub enum LoadError {
         /// What the parser says.
         detail: String,
     },
-    /// Built against another version of the contract.
+    /// Asks from its first moment for more than a call may have.
     #[error(
-        "{guest} was built against chat-digest:guest@{found}, but this host speaks \
-         {INTERFACE_VERSION}: build it again with this host's wit folder, or use another host"
+        "{guest} declares that it needs more than a call may have: build it to need less, or raise \
+         the limit ({detail})"
+    )]
+    Demanding {
+        /// Which guest.
+        guest: GuestId,
+        /// What it needs, and the limit.
+        detail: String,
+    },
+    /// Built against a version of the contract that came after this host.
+    #[error(
+        "{guest} wants interface {found}; this host speaks {INTERFACE_VERSION_OLDEST} to \
+         {INTERFACE_VERSION}: take a newer chat-digest, or build the guest against \
+         wit/{INTERFACE_VERSION}"
+    )]
+    Future {
+        /// Which guest.
+        guest: GuestId,
+        /// The version that it wants.
+        found: String,
+    },
+    /// Built against a version of the contract that never was published.
+    #[error(
+        "{guest} wants interface {found:?}, which is no published version; this host speaks \
+         {INTERFACE_VERSION_OLDEST} to {INTERFACE_VERSION}: build the guest against \
+         wit/{INTERFACE_VERSION}"
     )]
     Version {
         /// Which guest.
         guest: GuestId,
         /// The version that it wants.
         found: String,
+    },
+    /// Built against two versions of the contract at once.
+    #[error(
+        "{guest} imports `{import}` beside interfaces of another version: build all of it against \
+         wit/{INTERFACE_VERSION}"
+    )]
+    Mixed {
+        /// Which guest.
+        guest: GuestId,
+        /// The first import of the other version.
+        import: String,
     },
     /// Lacks a function of the contract.
     #[error("{guest} does not export `{export}`: build it for the world chat-digest:guest/guest")]
@@ -110,12 +148,14 @@ pub enum LoadError {
     },
     /// Has the contract's names with other types.
     #[error(
-        "{guest} does not fit the contract {INTERFACE_VERSION}, though it names it: build it again \
-         with this host's wit folder ({detail})"
+        "{guest} does not fit the contract {version}, though it names it: build it again with \
+         wit/{version} ({detail})"
     )]
     Mismatch {
         /// Which guest.
         guest: GuestId,
+        /// The version that it names.
+        version: String,
         /// The first difference.
         detail: String,
     },
@@ -206,6 +246,12 @@ pub enum Trap {
     Memory {
         /// The limit.
         bytes_max: usize,
+    },
+    /// It asked for more table entries than it may have.
+    #[error("it needs more table entries than {entries_max}; it may leak, or the limit is too low")]
+    Table {
+        /// The limit.
+        entries_max: usize,
     },
     /// Its calls are nested too deeply.
     #[error("its stack is full; it may call itself without end")]

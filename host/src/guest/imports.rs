@@ -67,6 +67,7 @@ impl State {
                 memory_bytes_max: limits.memory_bytes_max,
                 table_entries_max: limits.table_entries_max,
                 memory_denied: false,
+                table_denied: false,
             },
             log: Vec::new(),
             log_bytes: 0,
@@ -113,6 +114,8 @@ pub(super) struct Bounds {
     table_entries_max: usize,
     /// Whether memory was refused: what looks like a panic then is want of memory.
     pub(super) memory_denied: bool,
+    /// Whether table entries were refused, likewise.
+    pub(super) table_denied: bool,
 }
 
 impl ResourceLimiter for Bounds {
@@ -137,6 +140,8 @@ impl ResourceLimiter for Bounds {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(desired <= self.table_entries_max)
+        let granted = desired <= self.table_entries_max;
+        self.table_denied |= !granted;
+        Ok(granted)
     }
 }

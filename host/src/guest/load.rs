@@ -7,13 +7,11 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
 
-use super::bindings::GuestPre;
 use super::engine::{Limits, Sandbox};
 use super::errors::{GuestId, LoadError};
 use super::imports::State;
+use super::versions::{PACKAGE, Prepared, Unspoken, Version, wanted};
 use super::{INTERFACE_VERSION, cache};
-
-const PACKAGE: &str = "chat-digest:guest/";
 
 /// All functions that a guest may import.
 const OFFERED: [(&str, &[&str]); 4] = [
@@ -33,7 +31,7 @@ pub struct Guest {
 struct Loaded {
     id: GuestId,
     interface_version: String,
-    instances: GuestPre<State>,
+    instances: Prepared,
 }
 
 impl std::fmt::Debug for Guest {
@@ -71,7 +69,7 @@ impl Guest {
         &self.sandbox.limits
     }
 
-    pub(super) fn instances(&self) -> &GuestPre<State> {
+    pub(super) fn instances(&self) -> &Prepared {
         &self.loaded.instances
     }
 
@@ -84,13 +82,20 @@ impl Guest {
         let id = GuestId { name: name.to_owned(), digest: hex(&Sha256::digest(bytes)) };
         check_header(&id, bytes, sandbox.limits.component_bytes_max)?;
         let component = component(sandbox, &id, bytes, cache)?;
-        let interface_version = check_imports(sandbox, &id, &component)?;
+        let interface_version =
+            wanted(&sandbox.engine, &component).unwrap_or_else(|| INTERFACE_VERSION.to_owned());
+        let version = version(&id, &interface_version)?;
+        check_imports(sandbox, &id, &component, version)?;
         check_exports(sandbox, &id, &component)?;
-        let mismatch =
-            |e: wasmtime::Error| LoadError::Mismatch { guest: id.clone(), detail: first_line(&e) };
+        let mismatch = |e: wasmtime::Error| LoadError::Mismatch {
+            guest: id.clone(),
+            version: interface_version.clone(),
+            detail: first_line(&e),
+        };
         let linker = deny_wasi(sandbox, &component).map_err(mismatch)?;
         let instances =
-            linker.instantiate_pre(&component).and_then(GuestPre::new).map_err(mismatch)?;
+            linker.instantiate_pre(&component).and_then(|pre| Prepared::new(version, pre));
+        let instances = instances.map_err(mismatch)?;
         let loaded = Arc::new(Loaded { id, interface_version, instances });
         Ok(Self { sandbox: sandbox.clone(), loaded })
     }
@@ -119,20 +124,38 @@ fn component(
         return Ok(component);
     }
     let component = Component::from_binary(&sandbox.engine, bytes)
-        .map_err(|e| LoadError::Malformed { guest: id.clone(), detail: first_line(&e) })?;
+        .map_err(|e| uncompiled(id.clone(), first_line(&e)))?;
     if let Some(cache) = cache {
         cache.write(&component);
     }
     Ok(component)
 }
 
-/// Refuses what is not offered, by name, and returns the contract's version that the guest wants.
+/// Says why a component could not be compiled. What it declares is compared with the pool's places,
+/// for which wasmtime has no error type.
+fn uncompiled(guest: GuestId, detail: String) -> LoadError {
+    match detail.split_once("pooling allocator requirements: ") {
+        Some((_, detail)) => LoadError::Demanding { guest, detail: detail.to_owned() },
+        None => LoadError::Malformed { guest, detail },
+    }
+}
+
+/// The version of the contract that a guest is asked in.
+fn version(id: &GuestId, found: &str) -> Result<Version, LoadError> {
+    let (guest, found) = (id.clone(), found.to_owned());
+    Version::of(&found).map_err(|unspoken| match unspoken {
+        Unspoken::Future => LoadError::Future { guest, found },
+        Unspoken::Unknown => LoadError::Version { guest, found },
+    })
+}
+
+/// Refuses what is not offered, by name.
 fn check_imports(
     sandbox: &Sandbox,
     id: &GuestId,
     component: &Component,
-) -> Result<String, LoadError> {
-    let mut version = INTERFACE_VERSION.to_owned();
+    version: Version,
+) -> Result<(), LoadError> {
     for (name, import) in component.component_type().imports(&sandbox.engine) {
         let refuse = |import: String| Err(LoadError::Import { guest: id.clone(), import });
         let (interface, found) = name.split_once('@').unwrap_or((name, ""));
@@ -143,10 +166,9 @@ fn check_imports(
         let Some(interface) = interface.strip_prefix(PACKAGE) else {
             return refuse(name.to_owned());
         };
-        if track(found) != track(INTERFACE_VERSION) {
-            return Err(LoadError::Version { guest: id.clone(), found: found.to_owned() });
+        if self::version(id, found)? != version {
+            return Err(LoadError::Mixed { guest: id.clone(), import: name.to_owned() });
         }
-        version = found.to_owned();
         let ComponentItem::ComponentInstance(instance) = import.ty else {
             return refuse(name.to_owned());
         };
@@ -157,7 +179,7 @@ fn check_imports(
             }
         }
     }
-    Ok(version)
+    Ok(())
 }
 
 fn check_exports(sandbox: &Sandbox, id: &GuestId, component: &Component) -> Result<(), LoadError> {
@@ -178,13 +200,7 @@ fn deny_wasi(sandbox: &Sandbox, component: &Component) -> wasmtime::Result<Linke
 
 fn is_wasi(name: &str) -> bool {
     let (interface, version) = name.split_once('@').unwrap_or((name, ""));
-    interface.starts_with("wasi:") && track(version) == ["0", "2"]
-}
-
-/// What must be the same for two versions to get along, while the first number is 0.
-fn track(version: &str) -> [&str; 2] {
-    let mut numbers = version.split('.');
-    [numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default()]
+    interface.starts_with("wasi:") && (version == "0.2" || version.starts_with("0.2."))
 }
 
 fn first_line(error: &wasmtime::Error) -> String {

@@ -13,6 +13,8 @@ mod errors;
 mod imports;
 mod load;
 pub mod types;
+mod v0_1;
+mod versions;
 
 #[cfg(test)]
 mod tests;
@@ -22,15 +24,17 @@ pub use engine::{Limits, Sandbox};
 pub use errors::{CallError, GuestId, LoadError, Operation, Trap};
 pub use imports::{Directory, LogLine, Surroundings};
 pub use load::Guest;
+pub use versions::INTERFACE_VERSION_OLDEST;
 
-/// The version of the contract that this host speaks. A guest of the same 0.1 track runs as long as
-/// it asks for nothing that was added later.
-pub const INTERFACE_VERSION: &str = "0.1.0";
+/// The newest version of the contract that this host speaks; [`INTERFACE_VERSION_OLDEST`] is the
+/// oldest. A guest of a later version of the same track, such as 0.2.9, runs as long as it asks for
+/// nothing that was added later.
+pub const INTERFACE_VERSION: &str = "0.2.0";
 
 /// The guest that ships with the host, built by `guest/build.sh`.
 pub const PREBUILT: &[u8] = include_bytes!("../../../guest/prebuilt/chat-digest-guest.wasm");
 
-/// What `bindgen!` makes of the contract.
+/// What `bindgen!` makes of the contract's newest version.
 pub(crate) mod bindings {
     #![allow(missing_docs, unreachable_pub, unused_qualifications, reason = "generated")]
     #![allow(
@@ -39,7 +43,7 @@ pub(crate) mod bindings {
         reason = "generated"
     )]
     wasmtime::component::bindgen!({
-        path: "../wit",
+        path: "../wit/0.2.0",
         world: "guest",
         imports: { default: trappable },
         additional_derives: [PartialEq],

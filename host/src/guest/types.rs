@@ -1,10 +1,10 @@
-//! The contract's types, as `wit/chat-digest.wit` documents them.
+//! The contract's types, as `wit/0.2.0/chat-digest.wit` documents them.
 
 pub use super::bindings::chat_digest::guest::log::Level;
 pub use super::bindings::chat_digest::guest::types::{
-    Action, Edition, Gap, Group, Importance, Item, Kind, Language, Link, Mail, Member, Mention,
-    Message, Moment, Part, PersonId, Presence, Privacy, Readers, Role, Room, RoomId, RoomKind,
-    Wish,
+    Action, Daytime, Edition, Gap, Group, Importance, Item, Kind, Language, Link, Mail, Member,
+    Mention, Message, Moment, Part, PersonId, Presence, Privacy, Readers, Role, Room, RoomId,
+    RoomKind, Wish,
 };
 
 /// Turns two ASCII letters of ISO 639-1 into a [`Language`]; anything else is 0, which is unknown.

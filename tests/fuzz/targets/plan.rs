@@ -64,6 +64,8 @@ fn group(line: &str, offer: &Offer) -> Group {
     let action = match head.next() {
         Some(b'n') => Action::MailNow,
         Some(b'k') => Action::Keep,
+        Some(b'u') => Action::KeepUntil { hour: 8, minute: 30 },
+        Some(b'v') => Action::KeepUntil { hour: 24, minute: 0 },
         _ => Action::Skip,
     };
     let id = |byte: u8| {
@@ -81,7 +83,9 @@ fn is_good(groups: &[Group], offer: &Offer) -> bool {
     let known = named.iter().all(|id| offered.contains(id));
     named.sort_unstable();
     named.dedup();
-    known && named.len() == count && groups.iter().all(|group| is_reason(&group.reason))
+    let never = Action::KeepUntil { hour: 24, minute: 0 };
+    let sound = |group: &Group| group.action != never && is_reason(&group.reason);
+    known && named.len() == count && groups.iter().all(sound)
 }
 
 fn is_reason(reason: &str) -> bool {

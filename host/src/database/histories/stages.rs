@@ -24,18 +24,19 @@ use crate::{
 const CLAIMED_MAX: u32 = 10;
 const CLAIMS_MAX: usize = 4;
 
-/// As the shipped guest does it: at once, or collected for who wishes that.
+/// As a guest does it: at once, or collected for who wishes that, on his schedule or until eight.
 fn guest_plan(message: &Message, members: Vec<Member>, service: &Address) -> Plan {
     let offer = Offer::new(message, members, service, 7);
-    let mut groups: BTreeMap<&'static str, Group> = BTreeMap::new();
+    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
     for one in offer.offered() {
         let action = match one.member.wish {
             Wish::Off => Action::Skip,
-            Wish::Digest | Wish::Mentions => Action::Keep,
+            Wish::Digest => Action::Keep,
+            Wish::Mentions => Action::KeepUntil { hour: 8, minute: 0 },
             Wish::Instant | Wish::None => Action::MailNow,
         };
         let new = || Group { action, reason: "because".into(), members: Vec::new() };
-        groups.entry(action.as_str()).or_insert_with(new).members.push(one.id);
+        groups.entry(action.word().into_owned()).or_insert_with(new).members.push(one.id);
     }
     Plan::check(&offer, groups.into_values().collect()).unwrap()
 }

@@ -31,6 +31,24 @@ async fn what_is_mailed_at_once_waits_for_more_but_not_for_ever() {
     assert_eq!(due(&database, 320_000).await, [["1", "2", "3", "4", "5"]]);
 }
 
+/// His schedule comes every hour: what was kept until eight waits for eight all the same.
+#[tokio::test]
+async fn what_is_kept_until_a_time_of_day_comes_then() {
+    const HOUR_MS: i64 = 3_600_000;
+    let directory = tempfile::tempdir().unwrap();
+    let database = with_anna(&directory).await;
+    let until = Action::KeepUntil { hour: 8, minute: 0 };
+    for (number, action) in [(1, until), (2, Action::Keep), (3, until)] {
+        plan(&database, number, &anna(), action, 0).await;
+    }
+    gather_all(&database, &hourly(), HOUR_MS).await;
+    assert_eq!(due(&database, HOUR_MS).await, [["2"]]);
+    gather_all(&database, &hourly(), 8 * HOUR_MS - 1).await;
+    assert_eq!(due(&database, 8 * HOUR_MS - 1).await, [[""; 0]; 0]);
+    gather_all(&database, &hourly(), 8 * HOUR_MS).await;
+    assert_eq!(due(&database, 8 * HOUR_MS).await, [["1", "3"]]);
+}
+
 #[tokio::test]
 async fn a_large_digest_does_not_wait() {
     let directory = tempfile::tempdir().unwrap();

@@ -1,6 +1,6 @@
 //! A guest that takes all it can get: it plans without end, and composes until memory ends.
 
-wit_bindgen::generate!({ path: "../../../wit", world: "guest" });
+wit_bindgen::generate!({ path: "../../../wit/0.2.0", world: "guest" });
 
 struct Spin;
 

@@ -1,6 +1,6 @@
 //! A guest that traps: it plans by panicking, and refuses to compose.
 
-wit_bindgen::generate!({ path: "../../../wit", world: "guest" });
+wit_bindgen::generate!({ path: "../../../wit/0.2.0", world: "guest" });
 
 use chat_digest::guest::log::{Level, write};
 

@@ -1,7 +1,9 @@
 #!/bin/bash
-# Builds the shipped guest and the guests of the tests as components without any WASI import.
+# Builds the shipped guest, the examples in Rust and the guests of the tests as components without any
+# WASI import.
 #
-#   guest/build.sh           builds them into guest/prebuilt and tests/guests/prebuilt
+#   guest/build.sh           builds them into guest/prebuilt and tests/guests/prebuilt; what is too
+#                            large to be kept there, into guest/target/examples
 #   guest/build.sh --check   fails if what is there is stale; if the compiler that built it is at
 #                            hand, builds it again and wants the same bytes
 #
@@ -18,9 +20,12 @@ die() { echo "guest/build.sh: $*" >&2; exit 1; }
 sha256() { if command -v sha256sum >/dev/null; then sha256sum "$@"; else shasum -a 256 "$@"; fi; }
 
 # What a crate is built from: the contract, its sources (`cargo component` leaves a bindings.rs that
-# is not among them), its manifest and its lock file.
+# is not among them), its manifest and its lock file; for an example, those of the shipped guest too.
 sources() { # folder
-  (cd "$root" && find $contract "$1/src" "$1/Cargo.toml" "$1/Cargo.lock" -type f ! -name '*.md' ! -name bindings.rs |
+  local parts=("$1/src" "$1/Cargo.toml")
+  [[ $1 != guest/examples/* ]] || parts+=(guest/src guest/Cargo.toml guest/Cargo.lock)
+  [[ ! -f $root/$1/Cargo.lock ]] || parts+=("$1/Cargo.lock")
+  (cd "$root" && find "$contract" "${parts[@]}" -type f ! -name '*.md' ! -name bindings.rs |
     LC_ALL=C sort | while read -r file; do sha256 "$file"; done | sha256 | cut -d' ' -f1)
 }
 
@@ -60,10 +65,17 @@ tool() {
 # Every component: its folder, its library's name, its file.
 guests() {
   echo guest chat_digest_guest guest/prebuilt/chat-digest-guest.wasm
+  echo guest/examples/headline headline guest/prebuilt/headline.wasm
+  for name in mentions-only on-call; do
+    echo guest/examples/$name ${name//-/_} guest/target/examples/$name.wasm
+  done
   for name in trap spin; do
     echo tests/guests/$name guest_$name tests/guests/prebuilt/$name.wasm
   done
 }
+
+# Whether a component stands in the repository.
+is_kept() { [[ $1 == */prebuilt/* ]]; } # file
 
 record() { # folder file: what stands in SOURCES
   local name; name=$(basename "$2")
@@ -79,7 +91,7 @@ build() {
   while read -r folder library file; do
     mkdir -p "$(dirname "$root/$file")"
     module "$folder" "$library" "$root/$file"
-    record "$folder" "$file" >>"$(dirname "$root/$file")/SOURCES"
+    ! is_kept "$file" || record "$folder" "$file" >>"$(dirname "$root/$file")/SOURCES"
     echo "$file: $(wc -c <"$root/$file") bytes"
   done < <(guests)
 }
@@ -88,6 +100,10 @@ check() {
   local again noted name
   find_compiler || compiler=none
   while read -r folder library file; do
+    if ! is_kept "$file"; then
+      [[ $compiler == none ]] || { module "$folder" "$library" "$build/again.wasm" && echo "$file: builds"; }
+      continue
+    fi
     name=$(basename "$file") noted=$(dirname "$root/$file")/SOURCES
     [[ -f $root/$file && -f $noted ]] || die "$file is missing: run guest/build.sh"
     grep -qxF "$name sources $(sources "$folder")" "$noted" || die "$file is stale: run guest/build.sh"

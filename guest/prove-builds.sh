@@ -25,7 +25,7 @@ fi
 export CARGO_TARGET_DIR=$work/target
 # On a copy, as cargo component writes into the sources.
 mkdir -p "$work/guest"
-cp -R "$guest"/{src,tool,Cargo.toml,Cargo.lock} "$work/guest"
+cp -R "$guest"/{src,tool,examples,Cargo.toml,Cargo.lock} "$work/guest"
 cp -R "$guest/../wit" "$work"
 
 with_rustup() {

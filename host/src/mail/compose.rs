@@ -20,7 +20,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::OnceCell;
 use tracing::warn;
 
-use super::{document, receipt};
+use super::{document, receipt, told::Told};
 use crate::{
     clock,
     config::Config,
@@ -95,13 +95,14 @@ pub struct Composer {
     guests: Arc<Guests>,
     shadows: Arc<Shadows>,
     texts: Mutex<Texts>,
+    told: Arc<Told>,
 }
 
 impl Composer {
     /// Prepares to compose with these guests.
     #[must_use]
     pub fn new(config: Arc<Config>, guests: Arc<Guests>, shadows: Arc<Shadows>) -> Self {
-        Self { config, guests, shadows, texts: Mutex::default() }
+        Self { config, guests, shadows, texts: Mutex::default(), told: Arc::default() }
     }
 
     /// The text of a mail: what neither its guest nor the built-in one can compose, the host writes
@@ -132,6 +133,7 @@ impl Composer {
             return Ok(Arc::new(Composed { composition: written.clone(), html }));
         }
         let (guests, shadows) = (Arc::clone(&self.guests), Arc::clone(&self.shadows));
+        let told = Arc::clone(&self.told);
         let zone =
             translate::zone(mail.readers.time_zone.as_deref(), &self.config.defaults.time_zone);
         let work = Arc::clone(&mail);
@@ -154,7 +156,8 @@ impl Composer {
                 Asked::Busy => written_plainly(&work, &zone, NO_PLACE),
                 Asked::Failed(why) => written_plainly(&work, &zone, &why),
             };
-            let cleaned = document::clean(&composition.html);
+            let (cleaned, removed) = document::clean_and_tell(&composition.html);
+            told.tell(serving.guest().guest().id(), &removed);
             let html = document::wrap(
                 &composition.subject,
                 &composition.preview,

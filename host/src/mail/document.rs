@@ -9,6 +9,8 @@ use std::{
 use ammonia::{Builder, UrlRelative};
 use bridge::mail::escape;
 
+use super::removed::{self, Removed};
+
 /// Elements that a mail may hold. No script, no form, no image, no frame, no style sheet.
 const TAGS: [&str; 44] = [
     "a",
@@ -62,7 +64,7 @@ const ATTRIBUTES: [&str; 10] =
     ["align", "aria-label", "class", "dir", "id", "lang", "role", "style", "title", "valign"];
 
 /// What inline styles may say. Nothing that loads, positions or hides.
-const STYLES: [&str; 58] = [
+pub(super) const STYLES: [&str; 58] = [
     "background-color",
     "border",
     "border-bottom",
@@ -169,6 +171,14 @@ fn within(url: &str) -> Option<std::borrow::Cow<'_, str>> {
 #[must_use]
 pub fn clean(html: &str) -> String {
     CLEANER.clean(html).to_string()
+}
+
+/// Does the same, and tells what was removed.
+#[must_use]
+pub fn clean_and_tell(html: &str) -> (String, Removed) {
+    let cleaned = clean(html);
+    let removed = removed::removed(html, &cleaned, |name| TAGS.contains(&name), is_passive);
+    (cleaned, removed)
 }
 
 /// Puts cleaned HTML into a whole document: with the settings Outlook's Word engine wants, with

@@ -5,9 +5,12 @@
 pub mod compose;
 pub mod document;
 mod look;
+mod names;
 pub(crate) mod outcome;
 pub mod receipt;
+pub mod removed;
 mod sweep;
+mod told;
 
 use std::{
     collections::{HashMap, HashSet},

@@ -14,6 +14,7 @@ pub mod books;
 pub mod crash;
 mod dice;
 pub mod engine;
+pub mod hostile;
 pub mod log;
 pub mod settings;
 pub mod tap;

@@ -1,0 +1,3 @@
+(func (export "compose") (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+  (call $mail (i32.const 256) (i32.const 7) (i32.const 256) (i32.const 7)
+    (i32.const 256) (i32.const 7) (i32.const 256) (i32.const 7)))

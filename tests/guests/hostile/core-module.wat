@@ -1,0 +1,2 @@
+;;! core
+;; A core module that nobody made a component of.

@@ -1,0 +1,3 @@
+;; Loops before it is asked anything.
+(start $start)
+(func $start (loop $again (br $again)))

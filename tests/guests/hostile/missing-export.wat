@@ -1,0 +1,2 @@
+;;! wit "  export compose:" -> "  // export compose:"
+;; Cannot compose.

@@ -1,0 +1,3 @@
+;; Traps before it is asked anything.
+(start $start)
+(func $start unreachable)

@@ -1,0 +1,2 @@
+;;! cut
+;; A component of which the second half is missing.

@@ -1,0 +1,166 @@
+//! What a call of the shipped guest costs, its fresh instance included, beside the same logic
+//! natively; and what loading costs. The two of one size run one after the other, so that their
+//! ratio holds whatever the machine does besides.
+//!
+//! `cargo bench -p host --bench guest`
+#![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark stops at the first surprise")]
+
+use std::{collections::BTreeMap, hint::black_box, sync::Arc};
+
+use chat_digest_guest::types as native;
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use host::guest::{Directory, Guest, Limits, PREBUILT, PlanInput, Sandbox, Surroundings, types};
+
+/// Members of the rooms.
+const MEMBERS: [u32; 3] = [10, 500, 5_000];
+/// Bytes of the message that becomes a mail of about 10 KB.
+const MESSAGE_BYTES: usize = 3_000;
+
+struct Nobody;
+
+impl Directory for Nobody {
+    fn name(&self, _: u32) -> Option<String> {
+        None
+    }
+
+    fn attribute(&self, _: u32, _: &str) -> Option<String> {
+        None
+    }
+}
+
+/// The contract's types are there twice, as the host and as a guest sees them.
+macro_rules! samples {
+    ($name:ident, $types:ident) => {
+        mod $name {
+            use super::$types::{
+                Edition, Item, Kind, Member, Message, Moment, Part, Presence, Privacy, Readers,
+                Role, Room, RoomKind, Wish,
+            };
+
+            pub(super) fn room() -> Room {
+                Room {
+                    id: 1,
+                    name: "Operations".into(),
+                    description: String::new(),
+                    topic: "What runs, and what does not".into(),
+                    kind: RoomKind::Normal,
+                    privacy: Privacy::Closed,
+                }
+            }
+
+            pub(super) fn message() -> Message {
+                let sent = Moment {
+                    unix_ms: 1_741_076_040_000,
+                    year: 2025,
+                    month: 3,
+                    day: 4,
+                    weekday: 2,
+                    hour: 9,
+                    minute: 14,
+                    second: 0,
+                    offset_minutes: 60,
+                };
+                let words = "main is <red> & so on. ".repeat(super::MESSAGE_BYTES / 23);
+                Message {
+                    room: 1,
+                    author: "Anna Larsen".into(),
+                    author_person: None,
+                    sent,
+                    kind: Kind::Message,
+                    parts: vec![Part::Text(words)],
+                    late: false,
+                }
+            }
+
+            pub(super) fn members(count: u32) -> Vec<Member> {
+                let member = |id| Member {
+                    id,
+                    role: Role::Member,
+                    presence: Presence::Absent,
+                    named: id == 3,
+                    wish: if id % 4 == 1 { Wish::Digest } else { Wish::None },
+                    language: if id % 2 == 0 { 0x6465 } else { 0x656e },
+                    offset_minutes: 60,
+                };
+                (0..count).map(member).collect()
+            }
+
+            pub(super) fn edition() -> Edition {
+                let reason = "you are a member of the room".into();
+                Edition {
+                    readers: Readers { language: 0x656e, time_zone: "Europe/Berlin".into() },
+                    rooms: vec![room()],
+                    items: vec![Item { message: message(), reason, named: false }],
+                    digest: false,
+                    summaries: Vec::new(),
+                }
+            }
+        }
+    };
+}
+
+samples!(sandboxed, types);
+samples!(natively, native);
+
+fn surroundings() -> Surroundings {
+    Surroundings { directory: Arc::new(Nobody), settings: Arc::new(BTreeMap::new()) }
+}
+
+fn shipped() -> Guest {
+    Sandbox::new(&Limits::default()).unwrap().load(PREBUILT, "shipped", None).unwrap()
+}
+
+fn plan(criterion: &mut Criterion) {
+    let (guest, nothing) = (shipped(), surroundings());
+    let mut group = criterion.benchmark_group("plan");
+    for count in MEMBERS {
+        let input = PlanInput {
+            room: sandboxed::room(),
+            message: sandboxed::message(),
+            members: sandboxed::members(count),
+        };
+        group.bench_function(BenchmarkId::new("guest", count), |bencher| {
+            bencher.iter(|| guest.plan(&input, &nothing).unwrap());
+        });
+        let (message, members) = (natively::message(), natively::members(count));
+        group.bench_function(BenchmarkId::new("native", count), |bencher| {
+            bencher.iter(|| {
+                chat_digest_guest::planned(|_| None, black_box(&message), black_box(&members))
+            });
+        });
+    }
+    group.finish();
+}
+
+fn compose(criterion: &mut Criterion) {
+    let (guest, nothing) = (shipped(), surroundings());
+    let mut group = criterion.benchmark_group("compose");
+    let edition = sandboxed::edition();
+    let bytes = guest.compose(&edition, &nothing).unwrap().value.html.len();
+    group.bench_function(BenchmarkId::new("guest", bytes), |bencher| {
+        bencher.iter(|| guest.compose(&edition, &nothing).unwrap());
+    });
+    let edition = natively::edition();
+    group.bench_function(BenchmarkId::new("native", bytes), |bencher| {
+        bencher.iter(|| chat_digest_guest::composed(black_box(&edition)));
+    });
+    group.finish();
+}
+
+fn load(criterion: &mut Criterion) {
+    let sandbox = Sandbox::new(&Limits::default()).unwrap();
+    let mut group = criterion.benchmark_group("load");
+    group.sample_size(10);
+    group.bench_function("compiled", |bencher| {
+        bencher.iter(|| sandbox.load(PREBUILT, "shipped", None).unwrap());
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("guests");
+    group.bench_function("cached", |bencher| {
+        bencher.iter(|| sandbox.load(PREBUILT, "shipped", Some(&cache)).unwrap());
+    });
+    group.finish();
+}
+
+criterion_group!(benches, plan, compose, load);
+criterion_main!(benches);

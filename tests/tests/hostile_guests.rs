@@ -322,13 +322,17 @@ fn ids_of_an_earlier_call_are_refused() {
     }
 }
 
-/// In the whole pipeline: what is posted arrives, whichever of them is in service.
+/// In the whole pipeline: what is posted arrives, written by the host. Only of those that compose
+/// nothing, as the books look for the words of the posts.
 #[test]
 fn posts_arrive_in_spite_of_them() {
     let folder = tempfile::tempdir().unwrap();
-    for name in
-        ["trap-at-start", "endless-recursion", "stranger", "subject-injection", "table-bomb"]
-    {
+    for (name, said) in [
+        ("trap-at-start", ["planner:", "mailed to all members"]),
+        ("trap-on-compose", ["mail:", "written plainly"]),
+        ("subject-injection", ["mail:", "written plainly"]),
+        ("huge-answer", ["mail:", "written plainly"]),
+    ] {
         let file = folder.path().join(format!("{name}.wasm"));
         std::fs::write(&file, hostile::one(name).bytes).unwrap();
         play(async |world| {
@@ -336,9 +340,6 @@ fn posts_arrive_in_spite_of_them() {
             let host = world.host_with(|settings| settings.set("guest.file", file)).await;
             world.post("Ops", "anna").await;
             world.settled(&host).await;
-            let composes = name == "subject-injection";
-            let said =
-                if composes { ["mail:", "written plainly"] } else { ["planner:", "mailed to all"] };
             assert!(world.log.says(&said), "{name}");
         });
     }

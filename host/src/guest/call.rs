@@ -33,6 +33,8 @@ pub struct Answer<T> {
     pub fuel_used: u64,
     /// From the place in the gate to the answer.
     pub elapsed: Duration,
+    /// Memory that the instance had at the end, which never shrinks.
+    pub memory_bytes: usize,
     /// What the guest logged.
     pub log: Vec<LogLine>,
 }
@@ -81,9 +83,12 @@ impl Guest {
         };
         let elapsed = clock::now().instant.duration_since(start);
         let fuel_used = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
-        let log = std::mem::take(&mut store.data_mut().log);
+        let log = store.data_mut().take_log();
         match answer {
-            Ok(Ok(value)) => Ok(Answer { value, fuel_used, elapsed, log }),
+            Ok(Ok(value)) => {
+                let memory_bytes = store.data().bounds.memory_bytes;
+                Ok(Answer { value, fuel_used, elapsed, memory_bytes, log })
+            }
             Ok(Err(reason)) => Err(CallError::Refused { guest: guest(), operation, reason, log }),
             Err(error) => {
                 let trap = trap(&error, &store.data().bounds, limits);

@@ -8,6 +8,7 @@ use wasmtime::ResourceLimiter;
 
 use super::bindings::chat_digest::guest::{directory, log, settings, types};
 use super::engine::Limits;
+use super::wasi::{self, Wasi};
 use types::PersonId;
 
 /// Tells names and attributes of the people of one call. The ids are those of the call's arguments.
@@ -52,7 +53,8 @@ pub(super) struct LogFlood;
 pub(super) struct State {
     surroundings: Surroundings,
     pub(super) bounds: Bounds,
-    pub(super) log: Vec<LogLine>,
+    pub(super) wasi: Wasi,
+    log: Vec<LogLine>,
     log_bytes: usize,
     log_lines_max: usize,
     log_bytes_max: usize,
@@ -69,11 +71,35 @@ impl State {
                 memory_denied: false,
                 table_denied: false,
             },
+            wasi: Wasi::new(),
             log: Vec::new(),
             log_bytes: 0,
             log_lines_max: limits.log_lines_max,
             log_bytes_max: limits.log_bytes_max,
         }
+    }
+
+    /// Adds a line to the call's log.
+    pub(super) fn say(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
+        self.check_room(message.len())?;
+        self.log_bytes = self.log_bytes.saturating_add(message.len());
+        if self.log.len() >= self.log_lines_max {
+            return Err(LogFlood.into());
+        }
+        self.log.push(LogLine { level, message });
+        Ok(())
+    }
+
+    /// Ends a call that wants to log so many bytes more than it may.
+    pub(super) fn check_room(&self, bytes: usize) -> wasmtime::Result<()> {
+        let room = self.log_bytes.saturating_add(bytes) <= self.log_bytes_max;
+        if room { Ok(()) } else { Err(LogFlood.into()) }
+    }
+
+    /// What the call logged. At its end.
+    pub(super) fn take_log(&mut self) -> Vec<LogLine> {
+        wasi::flush(self);
+        std::mem::take(&mut self.log)
     }
 }
 
@@ -97,19 +123,14 @@ impl settings::Host for State {
 
 impl log::Host for State {
     fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
-        self.log_bytes = self.log_bytes.saturating_add(message.len());
-        if self.log.len() >= self.log_lines_max || self.log_bytes > self.log_bytes_max {
-            return Err(LogFlood.into());
-        }
-        self.log.push(LogLine { level, message });
-        Ok(())
+        self.say(level, message)
     }
 }
 
 /// Counts the memory of all that an instance consists of.
 #[derive(Debug)]
 pub(super) struct Bounds {
-    memory_bytes: usize,
+    pub(super) memory_bytes: usize,
     memory_bytes_max: usize,
     table_entries_max: usize,
     /// Whether memory was refused: what looks like a panic then is want of memory.

@@ -4,13 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
-use wasmtime::component::types::ComponentItem;
+use wasmtime::Engine;
+use wasmtime::component::types::{self, ComponentItem};
 use wasmtime::component::{Component, Linker};
 
 use super::engine::{Limits, Sandbox};
 use super::errors::{GuestId, LoadError};
 use super::imports::State;
 use super::versions::{PACKAGE, Prepared, Unspoken, Version, wanted};
+use super::wasi::{self, is_wasi};
 use super::{INTERFACE_VERSION, cache};
 
 /// All functions that a guest may import.
@@ -65,8 +67,30 @@ impl Guest {
         &self.loaded.interface_version
     }
 
-    pub(super) fn limits(&self) -> &Limits {
+    /// What a call of it may use up.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
         &self.sandbox.limits
+    }
+
+    /// Everything that it imports by name: interfaces, of which WASI's are denied.
+    #[must_use]
+    pub fn imports(&self) -> Vec<String> {
+        self.surface(|ty, engine| {
+            let acts = ty.imports(engine).filter(|(_, i)| !matches!(i.ty, ComponentItem::Type(_)));
+            acts.map(|(name, _)| name.to_owned()).collect()
+        })
+    }
+
+    /// Everything that it exports by name.
+    #[must_use]
+    pub fn exports(&self) -> Vec<String> {
+        self.surface(|ty, engine| ty.exports(engine).map(|(name, _)| name.to_owned()).collect())
+    }
+
+    fn surface<T>(&self, look: impl FnOnce(&types::Component, &Engine) -> T) -> T {
+        let component = self.loaded.instances.component();
+        look(&component.component_type(), &self.sandbox.engine)
     }
 
     pub(super) fn instances(&self) -> &Prepared {
@@ -92,7 +116,7 @@ impl Guest {
             version: interface_version.clone(),
             detail: first_line(&e),
         };
-        let linker = deny_wasi(sandbox, &component).map_err(mismatch)?;
+        let linker = linker(sandbox, &component).map_err(mismatch)?;
         let instances =
             linker.instantiate_pre(&component).and_then(|pre| Prepared::new(version, pre));
         let instances = instances.map_err(mismatch)?;
@@ -189,18 +213,13 @@ fn check_exports(sandbox: &Sandbox, id: &GuestId, component: &Component) -> Resu
     missing.map_or(Ok(()), |export| Err(LoadError::MissingExport { guest: id.clone(), export }))
 }
 
-/// Compilers put WASI into components that never call it. Those parts are there, and deny all.
-fn deny_wasi(sandbox: &Sandbox, component: &Component) -> wasmtime::Result<Linker<State>> {
+/// What a component is linked to: WASI only if it wants it.
+fn linker(sandbox: &Sandbox, component: &Component) -> wasmtime::Result<Linker<State>> {
     let mut linker = sandbox.linker.clone();
     if component.component_type().imports(&sandbox.engine).any(|(name, _)| is_wasi(name)) {
-        linker.define_unknown_imports_as_traps(component)?;
+        wasi::define(&mut linker, &sandbox.engine, component)?;
     }
     Ok(linker)
-}
-
-fn is_wasi(name: &str) -> bool {
-    let (interface, version) = name.split_once('@').unwrap_or((name, ""));
-    interface.starts_with("wasi:") && (version == "0.2" || version.starts_with("0.2."))
 }
 
 fn first_line(error: &wasmtime::Error) -> String {

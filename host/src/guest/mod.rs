@@ -15,6 +15,7 @@ mod load;
 pub mod types;
 mod v0_1;
 mod versions;
+mod wasi;
 
 #[cfg(test)]
 mod tests;

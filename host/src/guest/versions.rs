@@ -89,6 +89,14 @@ impl Prepared {
         })
     }
 
+    /// The component that was prepared.
+    pub(super) fn component(&self) -> &Component {
+        match self {
+            Self::V0_1(pre) => pre.instance_pre().component(),
+            Self::V0_2(pre) => pre.instance_pre().component(),
+        }
+    }
+
     pub(super) fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Instance> {
         Ok(match self {
             Self::V0_1(pre) => Instance::V0_1(pre.instantiate(store)?),

@@ -1,0 +1,105 @@
+;; Asks WASI for what a guest may hope for. Each export is one question.
+(component
+  (import "wasi:random/random@0.2.3" (instance $random
+    (export "get-random-u64" (func (result u64)))
+    (export "get-random-bytes" (func (param "len" u64) (result (list u8))))))
+  (import "wasi:clocks/monotonic-clock@0.2.3" (instance $steady
+    (export "now" (func (result u64)))))
+  (import "wasi:clocks/wall-clock@0.2.3" (instance $calendar
+    (type $time' (record (field "seconds" u64) (field "nanoseconds" u32)))
+    (export "datetime" (type $time (eq $time')))
+    (export "now" (func (result $time)))))
+  (import "wasi:cli/environment@0.2.3" (instance $environment
+    (export "get-environment" (func (result (list (tuple string string)))))))
+  (import "wasi:cli/exit@0.2.3" (instance $exit
+    (export "exit" (func (param "status" (result))))))
+  (import "wasi:io/error@0.2.3" (instance $errors (export "error" (type (sub resource)))))
+  (alias export $errors "error" (type $error))
+  (import "wasi:io/streams@0.2.3" (instance $streams
+    (export "error" (type $failed (eq $error)))
+    (export "output-stream" (type $stream (sub resource)))
+    (type $stream-error' (variant (case "last-operation-failed" (own $failed)) (case "closed")))
+    (export "stream-error" (type $stream-error (eq $stream-error')))
+    (export "[method]output-stream.blocking-write-and-flush"
+      (func (param "self" (borrow $stream)) (param "contents" (list u8))
+        (result (result (error $stream-error)))))))
+  (alias export $streams "output-stream" (type $stream))
+  (import "wasi:cli/stderr@0.2.3" (instance $stderr
+    (export "output-stream" (type $err (eq $stream)))
+    (export "get-stderr" (func (result (own $err))))))
+
+  (core module $memory
+    (memory (export "memory") 2)
+    (global $free (mut i32) (i32.const 4096))
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+      (local $at i32)
+      (local.set $at (i32.and (i32.add (global.get $free) (i32.const 7)) (i32.const -8)))
+      (global.set $free (i32.add (local.get $at) (local.get 3)))
+      (local.get $at)))
+  (core instance $m (instantiate $memory))
+  (alias core export $m "memory" (core memory $mem))
+  (alias core export $m "realloc" (core func $realloc))
+
+  (core func $u64 (canon lower (func $random "get-random-u64")))
+  (core func $bytes (canon lower (func $random "get-random-bytes") (memory $mem) (realloc $realloc)))
+  (core func $now (canon lower (func $steady "now")))
+  (core func $date (canon lower (func $calendar "now") (memory $mem)))
+  (core func $variables
+    (canon lower (func $environment "get-environment") (memory $mem) (realloc $realloc)))
+  (core func $leave (canon lower (func $exit "exit")))
+  (core func $get-stderr (canon lower (func $stderr "get-stderr")))
+  (core func $write
+    (canon lower (func $streams "[method]output-stream.blocking-write-and-flush") (memory $mem)))
+
+  (core module $asks
+    (import "w" "memory" (memory 1))
+    (import "w" "u64" (func $u64 (result i64)))
+    (import "w" "bytes" (func $bytes (param i64 i32)))
+    (import "w" "now" (func $now (result i64)))
+    (import "w" "date" (func $date (param i32)))
+    (import "w" "variables" (func $variables (param i32)))
+    (import "w" "leave" (func $leave (param i32)))
+    (import "w" "get-stderr" (func $get-stderr (result i32)))
+    (import "w" "write" (func $write (param i32 i32 i32 i32)))
+    (data (i32.const 64) "first\nsecond ")
+    (func (export "random") (result i64) (drop (call $u64)) (call $u64))
+    (func (export "many") (param i64) (result i64)
+      (call $bytes (local.get 0) (i32.const 0))
+      (i64.extend_i32_u (i32.load (i32.const 4))))
+    (func (export "elapsed") (result i64) (i64.sub (call $now) (call $now)))
+    (func (export "seconds") (result i64) (call $date (i32.const 0)) (i64.load (i32.const 0)))
+    (func (export "variables") (result i64)
+      (call $variables (i32.const 0)) (i64.extend_i32_u (i32.load (i32.const 4))))
+    (func (export "leave") (result i64) (call $leave (i32.const 0)) (i64.const 0))
+    (func (export "print") (param i64) (result i64)
+      (local $stream i32)
+      (local.set $stream (call $get-stderr))
+      (loop $again
+        (call $write (local.get $stream) (i32.const 64) (i32.const 13) (i32.const 0))
+        (local.set 0 (i64.sub (local.get 0) (i64.const 1)))
+        (br_if $again (i64.gt_s (local.get 0) (i64.const 0))))
+      (i64.const 0))
+    (func (export "hoard") (param i64) (result i64)
+      (loop $again
+        (drop (call $get-stderr))
+        (local.set 0 (i64.sub (local.get 0) (i64.const 1)))
+        (br_if $again (i64.gt_s (local.get 0) (i64.const 0))))
+      (i64.const 0)))
+  (core instance $a (instantiate $asks (with "w" (instance
+    (export "memory" (memory $mem))
+    (export "u64" (func $u64))
+    (export "bytes" (func $bytes))
+    (export "now" (func $now))
+    (export "date" (func $date))
+    (export "variables" (func $variables))
+    (export "leave" (func $leave))
+    (export "get-stderr" (func $get-stderr))
+    (export "write" (func $write))))))
+  (func (export "random") (result u64) (canon lift (core func $a "random")))
+  (func (export "many") (param "n" u64) (result u64) (canon lift (core func $a "many")))
+  (func (export "elapsed") (result u64) (canon lift (core func $a "elapsed")))
+  (func (export "seconds") (result u64) (canon lift (core func $a "seconds")))
+  (func (export "variables") (result u64) (canon lift (core func $a "variables")))
+  (func (export "leave") (result u64) (canon lift (core func $a "leave")))
+  (func (export "print") (param "n" u64) (result u64) (canon lift (core func $a "print")))
+  (func (export "hoard") (param "n" u64) (result u64) (canon lift (core func $a "hoard"))))

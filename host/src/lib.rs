@@ -1,6 +1,7 @@
 //! The host: all sockets, disk, clock and tasks of chat-digest.
 
 pub mod answers;
+pub mod authoring;
 pub mod chat;
 pub mod check;
 pub mod clock;

@@ -9,7 +9,7 @@ use std::{
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use host::{
-    check, config, database, demo,
+    authoring, check, config, database, demo,
     guests::{
         command,
         replay::{Replay, moment, replay},
@@ -79,7 +79,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Puts guests in service while hosts run, and shows those that are.
+    /// For authors and administrators of guests: writes, tries, shows, and puts them in service.
     Guest {
         #[command(subcommand)]
         action: GuestAction,
@@ -159,6 +159,8 @@ enum Command {
 
 #[derive(Subcommand)]
 enum GuestAction {
+    #[command(flatten)]
+    Author(authoring::Action),
     /// Puts a component in service between two messages: tried first, refused if it is no good.
     #[command(
         after_help = "Examples: chat-digest guest load on-call.wasm --config FILE --room \"On-call*\"\n          \
@@ -310,6 +312,7 @@ async fn obey(command: Command) -> Result<ExitCode> {
 
 async fn guest(action: GuestAction) -> Result<ExitCode> {
     match action {
+        GuestAction::Author(action) => authoring::obey(action, stop_signal()?).await,
         GuestAction::Load { file, config, room, name, shadow } => {
             let name = match name {
                 Some(name) => name,

@@ -22,6 +22,11 @@ const TICK: Duration = Duration::from_millis(5);
 /// How long the ticking thread sleeps at most before it sees that its engine is gone.
 const IDLE_WAIT: Duration = Duration::from_secs(1);
 
+/// Modules, memories and tables of one component.
+const MODULES_MAX: u32 = 64;
+const MEMORIES_MAX: u32 = 4;
+const TABLES_MAX: u32 = 16;
+
 /// What a guest may use up. The defaults fit guests in any language and rooms of 5,000 members.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -156,13 +161,15 @@ fn config(limits: &Limits) -> Config {
 fn pool(limits: &Limits) -> PoolingAllocationConfig {
     let calls = limits.calls_max;
     let mut pool = PoolingAllocationConfig::default();
+    // As many as the largest component may have, for each call: Python's consists of dozens of
+    // modules, and a place that is not taken costs address space only.
     pool.total_component_instances(calls)
-        .total_core_instances(calls.saturating_mul(8))
-        .total_memories(calls.saturating_mul(4))
-        .total_tables(calls.saturating_mul(8))
-        .max_core_instances_per_component(64)
-        .max_memories_per_component(4)
-        .max_tables_per_component(16)
+        .total_core_instances(calls.saturating_mul(MODULES_MAX))
+        .total_memories(calls.saturating_mul(MEMORIES_MAX))
+        .total_tables(calls.saturating_mul(TABLES_MAX))
+        .max_core_instances_per_component(MODULES_MAX)
+        .max_memories_per_component(MEMORIES_MAX)
+        .max_tables_per_component(TABLES_MAX)
         .max_memory_size(limits.memory_bytes_max)
         .table_elements(limits.table_entries_max)
         .max_unused_warm_slots(calls);

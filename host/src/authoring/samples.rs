@@ -112,7 +112,7 @@ pub fn crowd(count: u32) -> Sample {
 pub fn talk(count: u32) -> Sample {
     let line = |n| {
         let words = format!("Build {n} is through, all 2,143 tests passed in 8 minutes.");
-        let author = if n % 3 == 0 { "Anna Keller" } else { "Tom Baker" };
+        let author = if n.is_multiple_of(3) { "Anna Keller" } else { "Tom Baker" };
         said("build", i64::from(n), author, vec![text(&words)])
     };
     Sample::of("busy day", vec![room("build", "Build")], (0..count).map(line).collect())
@@ -139,7 +139,7 @@ fn members(count: u32) -> Vec<Member> {
             6 => Role::Manager,
             _ => Role::Member,
         },
-        presence: if n % 3 == 0 { Presence::Joined } else { Presence::Absent },
+        presence: if n.is_multiple_of(3) { Presence::Joined } else { Presence::Absent },
         wish: WISHES.get(pick(n, 5)).copied().unwrap_or_default(),
         language: Language::from_tag(LANGUAGES.get(pick(n, 4)).copied().unwrap_or_default()),
         time_zone: None,

@@ -110,7 +110,7 @@ pub fn crowd(count: u32) -> Sample {
 /// A mail of so many messages, for measuring `compose`.
 #[must_use]
 pub fn talk(count: u32) -> Sample {
-    let line = |n| {
+    let line = |n: u32| {
         let words = format!("Build {n} is through, all 2,143 tests passed in 8 minutes.");
         let author = if n.is_multiple_of(3) { "Anna Keller" } else { "Tom Baker" };
         said("build", i64::from(n), author, vec![text(&words)])

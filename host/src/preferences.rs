@@ -24,6 +24,8 @@ use crate::{
 
 /// Why the host skips somebody whom the guest would mail.
 const REASON_THERE: &str = "was in the room when it came";
+/// Why it skips somebody who wants nothing.
+const REASON_OFF: &str = "asked for no mail";
 /// Why it mails somebody whom the guest would skip.
 const REASON_MUST: &str = "the administrator has decided that you get this room";
 
@@ -416,6 +418,11 @@ impl InRoom<'_> {
                     let homeless = decision.member.mailbox.is_none();
                     decision.held = homeless.then_some(bridge::plan::HELD_NO_MAILBOX);
                 }
+            } else if decision.member.wish == Wish::Off {
+                // Whatever a guest makes of it, or the host in its place.
+                decision.action = Action::Skip;
+                decision.reason = REASON_OFF.into();
+                decision.held = None;
             } else if self.only_when_away && decision.member.presence == Presence::Joined && !must()
             {
                 decision.action = Action::Skip;

@@ -15,12 +15,12 @@ export function plan(room, message, members) {
   const ids = (chosen) => chosen.map((member) => member.id);
   const groups = [
     {
-      action: "keep",
+      action: { tag: "keep" },
       reason: "confidential: counts only",
       members: ids(members.filter((member) => member.wish !== "off")),
     },
     {
-      action: "skip",
+      action: { tag: "skip" },
       reason: "asked for no mail",
       members: ids(members.filter((member) => member.wish === "off")),
     },

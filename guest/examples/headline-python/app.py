@@ -7,7 +7,7 @@ import re
 
 from componentize_py_types import Err
 import wit_world
-from wit_world.imports.types import Action, Group, Importance, Kind_Gap, Mail, Wish
+from wit_world.imports.types import Action_Keep, Action_Skip, Group, Importance, Kind_Gap, Mail, Wish
 
 NAME_CHARS_MAX = 40
 NOTE = "Confidential: the messages themselves are in the chat only."
@@ -30,8 +30,8 @@ class WitWorld(wit_world.WitWorld):
         off = [member.id for member in members if member.wish == Wish.OFF]
         rest = [member.id for member in members if member.wish != Wish.OFF]
         groups = [
-            Group(Action.KEEP, "confidential: counts only", rest),
-            Group(Action.SKIP, "asked for no mail", off),
+            Group(Action_Keep(), "confidential: counts only", rest),
+            Group(Action_Skip(), "asked for no mail", off),
         ]
         return [group for group in groups if group.members]
 

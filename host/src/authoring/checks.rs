@@ -18,6 +18,7 @@ use crate::{
         Answer,
         types::{self, Level},
     },
+    mail::document,
     translate,
 };
 
@@ -211,8 +212,8 @@ fn html(sample: &Sample, mail: &Composition, report: &mut Report) {
     let bytes = mail.html.len();
     let what = format!("it has {bytes} bytes");
     report.note(&BUDGET, sample.name, holds(bytes <= HTML_BYTES_BUDGET, &what));
-    let removed = markup::removed(&mail.html);
-    report.note(&CLEAN, sample.name, holds(removed.is_empty(), &removed.join(", ")));
+    let (_, removed) = document::clean_and_tell(&mail.html);
+    report.note(&CLEAN, sample.name, holds(removed.is_nothing(), &removed.to_string()));
     let tags = markup::tags(&mail.html);
     let trace = tags.iter().find_map(|tag| {
         let attribute = tag.attributes.iter().find(|(name, _)| name.starts_with(TRACE));

@@ -1,15 +1,4 @@
-//! The tags of HTML, as far as findings need them: to name what the host removed, and to see
-//! whether somebody's words became one.
-
-use std::collections::BTreeMap;
-
-use crate::mail::document;
-
-/// Kinds of removed things that are told; further ones are counted.
-const REMOVED_MAX: usize = 12;
-
-/// Characters of a name that are told.
-const NAME_CHARS_MAX: usize = 40;
+//! The tags of HTML, as far as findings need them: to see whether somebody's words became one.
 
 /// An opening tag.
 #[derive(Debug, PartialEq, Eq)]
@@ -75,50 +64,6 @@ fn cut(text: &str, end: impl Fn(char) -> bool) -> (&str, &str) {
     text.split_at(text.find(end).unwrap_or(text.len()))
 }
 
-/// What the host takes out of a guest's HTML, in words for its author, and how often.
-///
-/// Compares what was given with what was left.
-#[must_use]
-pub(super) fn removed(html: &str) -> Vec<String> {
-    let cleaned = document::clean(html);
-    let (given, left) = (kinds(html), kinds(&cleaned));
-    let gone = given.into_iter().filter_map(|(kind, count)| {
-        let lost = count.saturating_sub(left.get(&kind).copied().unwrap_or(0));
-        (lost > 0).then(|| if lost == 1 { kind } else { format!("{kind} ({lost} times)") })
-    });
-    let mut gone: Vec<String> = gone.collect();
-    if gone.len() > REMOVED_MAX {
-        let more = gone.len() - REMOVED_MAX;
-        gone.truncate(REMOVED_MAX);
-        gone.push(format!("{more} other kinds"));
-    }
-    gone
-}
-
-/// What occurs in HTML and may be taken out of it.
-fn kinds(html: &str) -> BTreeMap<String, usize> {
-    let mut kinds = BTreeMap::new();
-    let mut count = |kind: String| *kinds.entry(kind).or_insert(0) += 1;
-    for tag in tags(html) {
-        let name = short(&tag.name);
-        count(format!("element <{name}>"));
-        for (attribute, value) in &tag.attributes {
-            let attribute = short(attribute);
-            count(format!("attribute {attribute} of <{name}>"));
-            if attribute == "style" {
-                for property in value.split(';').filter_map(|rule| rule.split_once(':')) {
-                    count(format!("style {} of <{name}>", short(property.0.trim())));
-                }
-            }
-        }
-    }
-    kinds
-}
-
-fn short(name: &str) -> String {
-    name.chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,24 +83,5 @@ mod tests {
         for html in ["<", "<a", "<a b", "<a b=", "<a b='", "<a =", "<a ==>", "<a \u{e9}=\u{e9}"] {
             assert!(tags(html).len() <= 1, "{html}");
         }
-    }
-
-    #[test]
-    fn what_was_removed_is_named_and_what_stays_is_not() {
-        assert_eq!(removed("<p style=\"color:red\">x <b>y</b></p>"), [""; 0]);
-        let html = "<p onclick=\"x()\" style=\"color:red;position:fixed\">a</p><script>x</script>\
-                    <img src=\"https://x.example/1\"><img src=\"https://x.example/2\">\
-                    <a href=\"javascript:x()\">y</a>";
-        assert_eq!(
-            removed(html),
-            [
-                "attribute href of <a>",
-                "attribute onclick of <p>",
-                "attribute src of <img> (2 times)",
-                "element <img> (2 times)",
-                "element <script>",
-                "style position of <p>"
-            ]
-        );
     }
 }

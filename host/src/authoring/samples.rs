@@ -75,6 +75,7 @@ impl Sample {
             items: self.messages.iter().map(item).collect(),
             written: None,
             receipt: None,
+            guest: None,
             continues_ms: None,
         }
     }

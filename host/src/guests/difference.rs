@@ -59,7 +59,7 @@ impl PlanDifference {
                 (true, true, false) => difference.later += 1,
             }
             if difference.people.len() < PEOPLE_MAX {
-                let change = format!("{} -> {}: {new_reason}", was.as_str(), is.as_str());
+                let change = format!("{} -> {}: {new_reason}", was.word(), is.word());
                 difference.people.push((person.as_str().to_owned(), change));
             }
         }

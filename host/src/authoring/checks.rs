@@ -348,7 +348,7 @@ mod tests {
         finds("markup", "<p><zqelement>x</p>", "x", "element <zqelement>");
         finds("markup", "<p title='' zqattribute='1'>x</p>", "x", "attribute zqattribute");
         finds("links", "<a href=\" JavaScript:x\">y</a>", "x", "lead to harmless");
-        finds("links", "<img src=x>", "x", "element <img>");
+        finds("links", "<img src=x>", "x", "image <img>");
         finds("one message", "<p>x</p>", "x", "1 of 1 messages are not in it");
         finds("digest of two rooms", "<p>12</p>", "missed", "gaps are told");
         finds("one message", &"x".repeat(90_001), "x", "90 KB");

@@ -50,6 +50,8 @@ RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 
 step "guest: its own tests, and the prebuilt component against its sources"
 cargo test --manifest-path guest/Cargo.toml --target-dir "$target/guest" --locked --quiet
+cargo test --manifest-path guest/Cargo.toml --target-dir "$target/guest" --locked --quiet \
+  -p headline -p mentions-only -p on-call
 guest/build.sh --check
 
 step "tests, with foreign peers"
@@ -58,9 +60,9 @@ trap 'tests/postgres.sh stop "$postgres/server"; rm -rf "$postgres"' EXIT
 chmod 755 "$postgres"
 CHAT_DIGEST_TEST_POSTGRES=$(tests/postgres.sh start "$postgres/server")
 export CHAT_DIGEST_TEST_POSTGRES
-# Left out: a measurement, and what guest/prove-builds.sh runs by itself.
+# Left out: a measurement, and what guest/prove-builds.sh and guest/examples/build.sh run by themselves.
 cargo test --workspace --locked --quiet -- --include-ignored \
-  --skip guest::tests::guest_figures --skip guest::tests::other_builds_run
+  --skip guest::tests::guest_figures --skip guest::tests::other_builds_run --skip authoring::same
 
 step "the same on PostgreSQL"
 # Left out: what only a file can suffer, and what was on a server before.

@@ -94,11 +94,15 @@ impl Maker {
             None => self.make(name, PREBUILT, BUILT_IN),
             Some(path) => {
                 let shown = path.display();
-                let bytes = self.read(path).with_context(|| format!("guest `{name}`"))?;
+                let key = match &**name {
+                    GuestName::DEFAULT => "guest.file".to_owned(),
+                    name => format!("guests.file of `{name}`"),
+                };
+                let bytes = self.read(path).with_context(|| key.clone())?;
                 let title = path
                     .file_name()
                     .map_or_else(|| shown.to_string(), |name| name.to_string_lossy().into_owned());
-                self.make(name, &bytes, &title).with_context(|| format!("guest `{name}`: {shown}"))
+                self.make(name, &bytes, &title).with_context(|| format!("{key}: {shown}"))
             }
         }
     }

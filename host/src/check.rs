@@ -85,7 +85,7 @@ fn guest(report: &mut Report, config: &Config, scratch: &std::path::Path) {
         Err(error) => return report.bad(&format!("guest: {error:#}")),
     };
     for name in maker.names() {
-        match maker.configured(name) {
+        match maker.proven(name) {
             Ok(serving) => {
                 let guest = serving.guest().guest();
                 report.good(&format!(

@@ -299,10 +299,9 @@ impl Planner {
                 return Some(plan);
             }
             Ok(Asked::Instead(plan, why)) => {
-                return Some(Plan {
-                    fallback: Some(format!("{why}; the built-in guest planned")),
-                    ..plan
-                });
+                warn!("planner: {why}; the built-in guest plans");
+                let fallback = Some(format!("{why}; the built-in guest planned"));
+                return Some(Plan { fallback, ..plan });
             }
             Ok(Asked::Busy) => return None,
             Ok(Asked::Held(why)) => {

@@ -450,7 +450,7 @@ fn guest(name: &str) -> String {
     format!("{}/guests/prebuilt/{name}.wasm", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A guest that traps: the host plans and writes in its place, and says so.
+/// A guest that traps: the built-in one plans and writes in its place, and the host says so.
 #[test]
 fn guest_that_traps() {
     play(async |world| {
@@ -458,8 +458,8 @@ fn guest_that_traps() {
         world.post("Ops", "anna").await;
         world.post("News", "anna").await;
         world.settled(&host).await;
-        assert!(world.log.says(&["planner:", "trap.wasm", "mailed to all members"]));
-        assert!(world.log.says(&["mail:", "trap.wasm", "written plainly"]));
+        assert!(world.log.says(&["planner:", "trap.wasm", "the built-in guest plans"]));
+        assert!(world.log.says(&["mail:", "trap.wasm", "the built-in guest writes the mail"]));
         let inbox = world.inbox("bob");
         assert_says(inbox[0].item.html().unwrap(), &[MARK]);
     });
@@ -477,8 +477,8 @@ fn guest_that_spins() {
             .await;
         world.post("Ops", "anna").await;
         world.settled(&host).await;
-        assert!(world.log.says(&["planner:", "spin.wasm", "mailed to all members"]));
-        assert!(world.log.says(&["mail:", "spin.wasm", "written plainly"]));
+        assert!(world.log.says(&["planner:", "spin.wasm", "the built-in guest plans"]));
+        assert!(world.log.says(&["mail:", "spin.wasm", "the built-in guest writes the mail"]));
     });
 }
 

@@ -328,10 +328,10 @@ fn ids_of_an_earlier_call_are_refused() {
 fn posts_arrive_in_spite_of_them() {
     let folder = tempfile::tempdir().unwrap();
     for (name, said) in [
-        ("trap-at-start", ["planner:", "mailed to all members"]),
-        ("trap-on-compose", ["mail:", "written plainly"]),
-        ("subject-injection", ["mail:", "written plainly"]),
-        ("huge-answer", ["mail:", "written plainly"]),
+        ("trap-at-start", ["planner:", "the built-in guest plans"]),
+        ("trap-on-compose", ["mail:", "the built-in guest writes the mail"]),
+        ("subject-injection", ["mail:", "the built-in guest writes the mail"]),
+        ("huge-answer", ["mail:", "the built-in guest writes the mail"]),
     ] {
         let file = folder.path().join(format!("{name}.wasm"));
         std::fs::write(&file, hostile::one(name).bytes).unwrap();

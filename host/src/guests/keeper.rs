@@ -197,7 +197,7 @@ impl Keeper {
                 places.insert(place, Arc::clone(before));
                 continue;
             }
-            match self.make(name, Maker::configured).await {
+            match self.make(name, Maker::proven).await {
                 Ok(made) => {
                     refused.remove(&place);
                     told_in_service(&made, false);

@@ -85,13 +85,14 @@ impl Maker {
         self.load(PREBUILT, BUILT_IN, &Arc::default())
     }
 
-    /// A configured guest, from its file or the one that ships with the host.
+    /// A configured guest, from its file or the one that ships with the host. It is not tried with
+    /// samples: a host that starts takes what it was given, and has the built-in guest behind it.
     ///
     /// # Errors
     /// If the file cannot be read or is no guest.
     pub fn configured(&self, name: &Arc<str>) -> Result<Serving> {
         match self.file(name) {
-            None => self.make(name, PREBUILT, BUILT_IN),
+            None => self.untried(name, PREBUILT, BUILT_IN),
             Some(path) => {
                 let shown = path.display();
                 let key = match &**name {
@@ -102,9 +103,21 @@ impl Maker {
                 let title = path
                     .file_name()
                     .map_or_else(|| shown.to_string(), |name| name.to_string_lossy().into_owned());
-                self.make(name, &bytes, &title).with_context(|| format!("{key}: {shown}"))
+                self.untried(name, &bytes, &title).with_context(|| format!("{key}: {shown}"))
             }
         }
+    }
+
+    /// A configured guest that has answered the samples as one should.
+    ///
+    /// # Errors
+    /// As for [`Maker::configured`], or if it did not.
+    pub fn proven(&self, name: &Arc<str>) -> Result<Serving> {
+        let serving = self.configured(name)?;
+        if self.file(name).is_some() {
+            probe(serving.guest()).with_context(|| format!("the guest `{name}`"))?;
+        }
+        Ok(serving)
     }
 
     /// A component's bytes.
@@ -128,12 +141,17 @@ impl Maker {
     /// # Errors
     /// If it is no guest, or does not answer as one should.
     pub fn make(&self, name: &Arc<str>, bytes: &[u8], title: &str) -> Result<Serving> {
-        let what = self.configured.get(name).unwrap_or(&self.others);
-        let guest = self.load(bytes, title, &what.settings)?;
+        let serving = self.untried(name, bytes, title)?;
         // The one that ships with the host was tried when it was built.
         if bytes != PREBUILT {
-            probe(&guest)?;
+            probe(serving.guest())?;
         }
+        Ok(serving)
+    }
+
+    fn untried(&self, name: &Arc<str>, bytes: &[u8], title: &str) -> Result<Serving> {
+        let what = self.configured.get(name).unwrap_or(&self.others);
+        let guest = self.load(bytes, title, &what.settings)?;
         Ok(Serving::new(Arc::clone(name), guest, what.on_failure, what.failures))
     }
 

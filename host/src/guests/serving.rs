@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
-use tracing::{error, warn};
+use tracing::{debug, error};
 
 use crate::{
     config::{Failures, OnFailure},
@@ -171,7 +171,7 @@ impl Serving {
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.failures.fetch_add(1, Ordering::Relaxed);
         let in_a_row = self.in_a_row.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        warn!(guest = %self.name, "guest: {why}");
+        debug!(guest = %self.name, "guest: {why}");
         if self.failures_max == 0 || in_a_row < self.failures_max {
             return;
         }

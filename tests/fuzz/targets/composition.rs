@@ -10,6 +10,10 @@ use bridge::message::{Address, Kind, Message, Part, Person, PostKey, RoomId};
 // By itself: the whole host would bring an engine for WebAssembly along.
 #[path = "../../../host/src/mail/document.rs"]
 mod document;
+#[path = "../../../host/src/mail/names.rs"]
+mod names;
+#[path = "../../../host/src/mail/removed.rs"]
+mod removed;
 
 /// Elements without an end tag.
 const VOID: [&str; 3] = ["br", "col", "hr"];
@@ -62,7 +66,10 @@ fn accepted(mail: &Composition) {
     let units = |text: &str| text.encode_utf16().count();
     assert!(units(&mail.subject) <= SUBJECT_UNITS_MAX && units(&mail.preview) <= PREVIEW_UNITS_MAX);
     assert!(mail.html.len() <= BODY_BYTES_MAX && mail.text.len() <= BODY_BYTES_MAX);
-    let cleaned = document::clean(&mail.html);
+    let (cleaned, told) = document::clean_and_tell(&mail.html);
+    assert_eq!(cleaned, document::clean(&mail.html));
+    assert!(told.kinds.len() <= removed::KINDS_MAX && !told.to_string().contains(['\r', '\n']));
+    assert!(told.is_nothing() || cleaned != mail.html);
     harmless(&cleaned);
     // A reader's parser may see it otherwise than ours did; what ours makes of it is harmless too.
     harmless(&document::clean(&cleaned));

@@ -90,12 +90,17 @@ impl Database {
     /// # Errors
     /// [`Error`].
     pub async fn choices_made(&self) -> Result<String, Error> {
-        let made: Option<String> =
-            sqlx::query_scalar("SELECT value FROM meta WHERE key = 'choices'")
-                .fetch_optional(&self.readers)
-                .await
-                .map_err(|error| self.failed(&error))?;
-        Ok(made.unwrap_or_default())
+        self.counted("choices").await
+    }
+
+    /// What [`count_up`] has made of `name`.
+    pub(super) async fn counted(&self, name: &str) -> Result<String, Error> {
+        let counted: Option<String> = sqlx::query_scalar("SELECT value FROM meta WHERE key = $1")
+            .bind(name)
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(|error| self.failed(&error))?;
+        Ok(counted.unwrap_or_default())
     }
 
     /// Which of these letters have been answered.

@@ -144,12 +144,7 @@ impl Database {
     /// # Errors
     /// [`Error`].
     pub async fn guests_loaded(&self) -> Result<String, Error> {
-        let counted: Option<String> =
-            sqlx::query_scalar("SELECT value FROM meta WHERE key = 'guests'")
-                .fetch_optional(&self.readers)
-                .await
-                .map_err(|error| self.failed(&error))?;
-        Ok(counted.unwrap_or_default())
+        self.counted("guests").await
     }
 
     /// All guests that were loaded, the latest last.

@@ -15,13 +15,13 @@ const PEOPLE_MAX: usize = 20;
 /// What another plan for a message changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanDifference {
-    /// People who would get it, and now do not.
+    /// People who do not get it now, and would.
     pub gain: usize,
-    /// People who would not get it, and now do.
+    /// People who get it now, and would not.
     pub lose: usize,
-    /// People who would get it at once, and now with a digest.
+    /// People who get it with a digest now, and would at once.
     pub sooner: usize,
-    /// People who would get it with a digest, and now at once.
+    /// People who get it at once now, and would with a digest.
     pub later: usize,
     /// People for whom only the reason is another.
     pub reasons: usize,

@@ -64,14 +64,12 @@ impl Guests {
     /// If a configured guest cannot be read or is none; the text names the file and says what to do.
     pub fn configured(maker: &Maker, preferences: Arc<Preferences>) -> Result<Self> {
         let mut serving = BTreeMap::new();
-        for name in maker.names() {
+        for name in maker.names().filter(|name| ***name != *GuestName::DEFAULT) {
             serving.insert(Arc::clone(name), Arc::new(maker.configured(name)?));
         }
-        let default = serving.get(GuestName::DEFAULT).cloned();
-        let default = match default {
-            Some(default) => default,
-            None => Arc::new(maker.configured(&GuestName::DEFAULT.into())?),
-        };
+        let name = Arc::from(GuestName::DEFAULT);
+        let default = Arc::new(maker.configured(&name)?);
+        serving.insert(name, Arc::clone(&default));
         let table = Table { serving, shadows: BTreeMap::new() };
         let built_in = maker.built_in()?;
         Ok(Self { table: RwLock::new(Arc::new(table)), default, built_in, preferences })

@@ -115,6 +115,7 @@ pub async fn replay(config: &Config, what: Replay) -> Result<ExitCode> {
         after = Some((last_ms, last));
     }
     database.close().await;
+    run.name_people();
     bench.compose(&mut run, what.render.as_deref())?;
     if what.json {
         println!("{}", serde_json::to_string(&run.report)?);
@@ -232,8 +233,11 @@ impl Bench {
                 Plan::fallback(&offer, &why)
             })
         };
-        let before = plan(&serving, &mut run.report.before);
-        let after = plan(&self.candidate, &mut run.report.after);
+        let mut before = plan(&serving, &mut run.report.before);
+        let mut after = plan(&self.candidate, &mut run.report.after);
+        let here = self.preferences.in_room(room);
+        here.overrule(&mut before);
+        here.overrule(&mut after);
         run.report.before.guest = serving.guest().guest().name().to_owned();
         run.report.after.guest = self.candidate.guest().guest().name().to_owned();
         run.note(&PlanDifference::between(&before, &after), &before, &after);
@@ -325,6 +329,10 @@ impl Run {
                 *counts = (counts.0 + usize::from(gain), counts.1 + usize::from(lose));
             }
         }
+    }
+
+    /// Those for whom most changes.
+    fn name_people(&mut self) {
         let mut people: Vec<_> = self
             .people
             .iter()
@@ -332,7 +340,7 @@ impl Run {
             .collect();
         people.sort_by_key(|(_, gain, lose)| std::cmp::Reverse(gain + lose));
         people.truncate(NAMED_MAX);
-        report.people = people;
+        self.report.people = people;
     }
 }
 

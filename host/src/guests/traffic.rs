@@ -49,7 +49,8 @@ pub(super) struct Mails {
 }
 
 impl Mails {
-    /// Notes what follows from a plan, as the planner stage does.
+    /// Notes what follows from a plan that the administrator's word was applied to, as the planner
+    /// stage does.
     pub(super) fn add(
         &mut self,
         message: &Arc<Message>,
@@ -58,8 +59,6 @@ impl Mails {
         preferences: &Preferences,
     ) {
         let here = preferences.in_room(room);
-        let mut plan = plan;
-        here.overrule(&mut plan);
         let members: HashMap<_, Member> = plan
             .decisions
             .iter()

@@ -47,6 +47,10 @@ pub(super) struct Room {
     checked_at: Instant,
     /// The caller knows that we are not in.
     told_refused: bool,
+    /// We are leaving it.
+    parting: bool,
+    /// Where to go on from, if it was asked for again while we were leaving it.
+    again: Option<RoomRequest>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +110,13 @@ impl Session {
     /// the session joins again by itself.
     pub fn join(&mut self, rooms: Vec<RoomRequest>, now: Now) {
         for request in rooms {
+            let parting = RoomUri::parse(&request.uri)
+                .and_then(|uri| self.rooms.all.get_mut(&uri))
+                .filter(|room| room.parting);
+            if let Some(room) = parting {
+                room.again = Some(request);
+                continue;
+            }
             let reason = match RoomUri::parse(&request.uri) {
                 None => CommandError::NotARoom,
                 Some(uri)
@@ -134,6 +145,8 @@ impl Session {
             present: BTreeSet::new(),
             checked_at: now.instant,
             told_refused: false,
+            parting: false,
+            again: None,
         };
         self.rooms.all.insert(uri.clone(), room);
         true
@@ -261,6 +274,12 @@ impl Session {
             return;
         };
         if self.rooms.is_entered(&uri) {
+            if let Some(room) = self.rooms.all.get_mut(&uri) {
+                room.again = None;
+                if std::mem::replace(&mut room.parting, true) {
+                    return;
+                }
+            }
             let command = Command::Part { room: uri.clone() };
             self.command(Task::Part(uri), command, now);
         } else {
@@ -274,6 +293,9 @@ impl Session {
         if let Some(mut room) = self.rooms.all.remove(uri) {
             self.link.event(Event::Parted { room: uri.key().to_owned(), retry_in: None });
             self.settle_infos(room.resume.leave(), now);
+            if let Some(request) = room.again {
+                self.join(vec![request], now);
+            }
         }
     }
 

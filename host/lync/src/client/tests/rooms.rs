@@ -361,6 +361,38 @@ fn leaving_is_final_whatever_the_server_says() {
     assert!(pair.told().is_empty());
 }
 
+/// A room that goes to another host and comes back before the server has let us go.
+#[test]
+fn who_wants_in_again_while_leaving_joins_when_he_has_left() {
+    let mut pair = joined();
+    pair.session.part(ROOM, pair.clock.now());
+    pair.drain();
+    let envid = pair.command("part");
+    pair.session.join(vec![request(ROOM, Some(50))], pair.clock.now());
+    pair.drain();
+    assert!(pair.inbox.is_empty());
+    pair.rpl("part", envid, 200, &format!("<chanib uri=\"{ROOM}\"/>"));
+    assert_eq!(pair.told(), ["parted, retry in 0s"]);
+    pair.pass(5 * SECOND);
+    let envid = pair.command("bjoin");
+    pair.rpl("bjoin", envid, 200, &chanib(ROOM));
+    history(&mut pair, 48..=51);
+    assert_eq!(pair.told(), ["joined Ops 2", "post 51 old", "caught up"]);
+    // Asked for and given up again before it was left: then not.
+    let mut pair = joined();
+    for _ in 0..2 {
+        pair.session.part(ROOM, pair.clock.now());
+        pair.session.join(vec![request(ROOM, None)], pair.clock.now());
+    }
+    pair.session.part(ROOM, pair.clock.now());
+    pair.drain();
+    let envid = pair.command("part");
+    pair.rpl("part", envid, 200, "");
+    assert_eq!(pair.told(), ["parted, retry in 0s"]);
+    pair.pass(5 * SECOND);
+    assert!(pair.inbox.is_empty());
+}
+
 #[test]
 fn unknown_forms_are_reported_by_name_only() {
     let mut pair = joined();

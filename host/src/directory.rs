@@ -16,7 +16,10 @@ use bridge::{
     room::Room,
 };
 use ews::{mailbox::MailboxType, resolve_names::Resolution};
-use lync::members::{Export, Membership, Principal, PrincipalKind, Roles, Sources};
+use lync::{
+    members::{Export, Membership, Principal, PrincipalKind, Roles, Sources},
+    xccos::RoomUri,
+};
 use tokio::sync::{Notify, mpsc, watch};
 use tracing::{info, warn};
 
@@ -81,6 +84,21 @@ struct People {
     unopened: usize,
 }
 
+impl People {
+    /// Without a list of the room nobody knows who has left it: whoever was a member stays one.
+    fn keep_those_of(&mut self, before: &[Member]) {
+        let there = |member: &&Member| {
+            let address = &member.person.address;
+            let mailbox = member.mailbox.as_ref().map(|mailbox| mailbox.to_lowercase());
+            self.members.iter().any(|one| one.person.address == *address)
+                || mailbox.is_some_and(|mailbox| self.mailboxes.contains(&mailbox))
+        };
+        let gone: Vec<Member> = before.iter().filter(|one| !there(one)).cloned().collect();
+        self.members.extend(gone);
+        self.members.sort_by(|a, b| a.person.address.cmp(&b.person.address));
+    }
+}
+
 impl Directory {
     /// Prepares the stage.
     #[must_use]
@@ -131,7 +149,13 @@ impl Directory {
         self.read_export();
         self.read_mailboxes();
         for known in self.rooms.all() {
-            if self.leases.is_others(&known.room.id) {
+            let uri = RoomUri::parse(&known.uri);
+            let Some(uri) = uri.filter(|_| !self.leases.is_others(&known.room.id)) else {
+                continue;
+            };
+            self.keep_seen(&known.room.id, &uri).await?;
+            // Of half a list somebody would be missed: what was known before stays.
+            if self.rooms.lists(|lists| lists.is_awaited(&uri)) {
                 continue;
             }
             let open = Preferences::is_open(&known.room);
@@ -143,7 +167,10 @@ impl Directory {
             if memberships.is_empty() && !open {
                 continue;
             }
-            let people = self.people(&memberships).await?;
+            let mut people = self.people(&memberships).await?;
+            if !open && !self.rooms.lists(|lists| lists.is_listed(&uri)) {
+                people.keep_those_of(known.members().unwrap_or_default());
+            }
             if people.unresolved + people.unopened > 0 {
                 warn!(
                     room = %known.room.name,
@@ -152,6 +179,16 @@ impl Directory {
                 );
             }
             self.keep(&known.room.id, &known.room.name, people.members, known.members()).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes down who was seen in a room.
+    async fn keep_seen(&self, room: &RoomId, uri: &RoomUri) -> Result<()> {
+        let seen = self.rooms.lists(|lists| lists.unkept(uri));
+        if !seen.is_empty() {
+            self.database.save_seen(room, seen.clone()).await?;
+            self.rooms.lists(|lists| lists.kept(uri, &seen));
         }
         Ok(())
     }
@@ -374,7 +411,8 @@ impl Directory {
             Ok(None) => {}
             Ok(Some((export, changed))) => {
                 self.export_read = Some(changed);
-                self.rooms.lists(|lists| lists.take_export(export));
+                let made = changed.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+                self.rooms.lists(|lists| lists.take_export(export, made));
             }
             Err(error) => warn!(
                 "directory: members.export: {}: {error}; the lists read before stay",

@@ -10,7 +10,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use crate::{
     clock,
     config::Config,
-    database::{Database, Place, Unsent, Why},
+    database::{Database, Place, ReceivedRow, Unsent, Why},
 };
 
 /// Mails listed, and people told of.
@@ -114,13 +114,34 @@ pub async fn why(
             print_why(why, config.defaults.time_zone.zone());
         }
     }
-    if found.is_empty() {
+    let received = match found.is_empty() {
+        true => database.received(&message, LISTED_MAX).await?,
+        false => Vec::new(),
+    };
+    for row in &received {
+        eprintln!("{}", unexplained(row, config.defaults.time_zone.zone()));
+    }
+    if found.is_empty() && received.is_empty() {
         eprintln!(
             "nothing is recorded about `{message}`: is the id right, was it received, and is it not older than `keep_days` under [store]?"
         );
-        return Ok(ExitCode::FAILURE);
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if found.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What is told of a message of which nothing is recorded for the person.
+fn unexplained(row: &ReceivedRow, zone: &TimeZone) -> String {
+    let ReceivedRow { id, room, received_ms, planned_ms } = row;
+    let received = time(*received_ms, zone);
+    match planned_ms {
+        None => format!(
+            "{id} was received in {room:?} at {received}; who gets it is not decided yet: are the room's members known, and is its guest in service? See `chat-digest status`"
+        ),
+        Some(planned) => format!(
+            "{id} was received in {room:?} at {received} and decided on at {}, when the room was not known to have this member: see `chat-digest check`",
+            time(*planned, zone)
+        ),
+    }
 }
 
 fn print_why(why: &Why, zone: &TimeZone) {

@@ -12,7 +12,7 @@ use bridge::{
     room::{Privacy, Room},
 };
 use lync::{
-    members::{MemberDirectory, Membership},
+    members::{MemberDirectory, Membership, Seen},
     xccos::RoomUri,
 };
 
@@ -112,6 +112,14 @@ impl Rooms {
                 present.remove(who);
             }
         });
+    }
+
+    /// Begins a room's lists with who was seen there before. `ask` says that the chat server is
+    /// going to be asked for its list: until it has answered, what is known is not all.
+    pub fn begin_lists(&self, uri: &str, seen: Vec<Seen>, ask: bool) {
+        if let Some(uri) = RoomUri::parse(uri) {
+            self.lists(|lists| lists.begin(&uri, seen, ask));
+        }
     }
 
     /// Works on what the sources say about members.

@@ -58,7 +58,10 @@ impl Host {
         let account = Account::new(&config.mail)?;
         let common = Common { preferences, ..Common::new(Arc::clone(&config), database.clone()) };
         let Common { rooms, leases, preferences, state, .. } = common.clone();
+        let mut seen = database.seen().await?;
         for (room, uri, members) in database.rooms().await? {
+            let seen = seen.remove(&room.id).unwrap_or_default();
+            rooms.begin_lists(&uri, seen, config.chat.assumed.members_command);
             rooms.remembered(room, &uri, members);
         }
         preferences.refresh(&database).await?;

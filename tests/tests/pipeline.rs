@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use ews::server::Fault;
-use host::clock;
+use host::{chat::translate::room_id, clock, database::Database};
 use lync::server::{Faults, NewPost};
 use tests::{
     Dice, Tap, World,
@@ -91,6 +91,62 @@ fn no_loops() {
         let mail = &world.inbox("anna")[0];
         assert_eq!(mail.item.header("Auto-Submitted"), Some("auto-generated"));
         assert_eq!(mail.item.header("X-Auto-Response-Suppress"), Some("All"));
+    });
+}
+
+/// Where no list of a room can be had, whoever was ever known as its member stays one: what is said
+/// while he is away is for him.
+#[test]
+fn without_a_list_nobody_is_forgotten_after_a_restart() {
+    play(async |world| {
+        let host = world.host().await;
+        world.post("Ops", "anna").await;
+        world.settled(&host).await;
+        host.stop().await;
+        for author in ["cleo", "dora"] {
+            let host = world
+                .start_host(|settings| settings.set("chat.assumed.members_command", false))
+                .await;
+            for _ in 0..2 {
+                world.post("Ops", author).await;
+                world.settled(&host).await;
+                let seen = async || {
+                    let database = Database::look(world.place()).await.unwrap();
+                    let room = room_id(&world.company().room_uri(world.room("Ops")));
+                    let seen = database.seen_in(&room).await.unwrap();
+                    database.close().await;
+                    let address = world.company().sip(author);
+                    seen.iter().any(|one| one.address.eq_ignore_ascii_case(&address))
+                };
+                world.until_in(&host, "the author is noted as seen", seen).await;
+            }
+            host.stop().await;
+        }
+    });
+}
+
+/// While the server has not told a room's members yet, what was known of them before holds.
+#[test]
+fn of_half_a_list_nothing_is_planned() {
+    play(async |world| {
+        let host = world.host().await;
+        world.settled(&host).await;
+        host.stop().await;
+        for _ in 0..3 {
+            // Said while nobody listens: their authors are seen before any list has come.
+            for room in ["Ops", "Build", "News"] {
+                world.post(room, "anna").await;
+            }
+            world
+                .pool_faults(|faults| {
+                    faults.slow_replies = 40;
+                    faults.slow_by = Duration::from_millis(200);
+                })
+                .await;
+            let host = world.host().await;
+            world.settled(&host).await;
+            host.stop().await;
+        }
     });
 }
 

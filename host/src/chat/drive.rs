@@ -16,7 +16,7 @@ use tokio::{
     sync::{mpsc, watch},
     time::timeout,
 };
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::{Chat, Close, Order, choose::Chooser, connect::Stream, review::Review, stop_asked};
 use crate::{clock, config::HostPort, database::Error};
@@ -130,13 +130,15 @@ impl Driver {
         let mut messages = Vec::with_capacity(self.fresh.len());
         let mut receipts = Vec::with_capacity(self.fresh.len());
         for (message, number, receipt) in self.fresh.drain(..) {
+            debug!(room = message.room.as_str(), number, "chat: to be kept");
             messages.push((message, number));
             receipts.push(receipt);
         }
         let database = self.chat.database.clone();
         let committed = Arc::clone(&self.chat.committed);
         self.commit = Some(Box::pin(async move {
-            database.commit_messages(messages).await?;
+            let received = database.commit_messages(messages).await?;
+            debug!(?received, "chat: kept");
             committed.notify_one();
             Ok(receipts)
         }));

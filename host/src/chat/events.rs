@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bridge::message::{Address, RoomId};
 use lync::{
-    client::{Event, KNOWN_MAX, Loss, Post, Receipt, RoomRequest, RoomsQuery, Unavailable},
+    client::{
+        CommandError, Event, KNOWN_MAX, Loss, Post, Receipt, RoomRequest, RoomsQuery, Unavailable,
+    },
+    members::MemberDirectory,
     xccos::{Participant, Rights, RoomInfo, RoomUri},
 };
 use tracing::{debug, error, info, warn};
@@ -54,8 +57,7 @@ impl Driver {
                 }
             }
             Event::CaughtUp { room } => {
-                debug!("chat: caught up with a room");
-                let _ = room;
+                debug!(room, "chat: caught up");
                 self.report_rooms();
             }
             Event::Gap { room, from, to } => self.gap(&room, from, to).await,
@@ -68,8 +70,8 @@ impl Driver {
             }
             Event::Parted { room, retry_in } => {
                 let room = translate::room_id(&room);
-                if self.asked.contains_key(&room) {
-                    warn!(?retry_in, "chat: put out of a room");
+                if let Some(retry_in) = retry_in {
+                    warn!("chat: put out of a room; trying again in {} s", retry_in.as_secs());
                 }
                 self.chat.rooms.parted(&room);
                 self.report_rooms();
@@ -161,8 +163,9 @@ impl Driver {
             if self.asked.contains_key(&room) {
                 continue;
             }
-            match self.place(&room).await {
+            match self.place(&room, &uri).await {
                 Ok((last_id, known)) => {
+                    debug!(room = room.as_str(), last_id, "chat: to be joined");
                     self.asked.insert(room, uri.clone());
                     requests.push(RoomRequest { uri, last_id, known });
                 }
@@ -174,8 +177,15 @@ impl Driver {
         }
     }
 
-    /// How far a room was read: the highest number, or where there are none the last posts.
-    async fn place(&mut self, room: &RoomId) -> Result<(Option<u64>, Vec<String>), Error> {
+    /// How far a room was read: the highest number, or where there are none the last posts. Another
+    /// host may have had it meanwhile, so what is known of its people comes from the database too.
+    async fn place(
+        &mut self,
+        room: &RoomId,
+        uri: &str,
+    ) -> Result<(Option<u64>, Vec<String>), Error> {
+        let seen = self.chat.database.seen_in(room).await?;
+        self.chat.rooms.begin_lists(uri, seen, self.chat.config.chat.assumed.members_command);
         let last_id = self.chat.database.cursor(room).await?;
         let known = match last_id {
             Some(_) => Vec::new(),
@@ -239,17 +249,23 @@ impl Driver {
         }
     }
 
-    fn members(
-        &self,
-        room: &str,
-        result: Result<Vec<lync::xccos::assumed::Member>, lync::client::CommandError>,
-    ) {
-        match (result, RoomUri::parse(room)) {
-            (Ok(members), Some(uri)) => {
-                self.chat.rooms.lists(|lists| lists.take_wire(&uri, members));
+    fn members(&self, room: &str, result: Result<Vec<lync::xccos::assumed::Member>, CommandError>) {
+        let Some(uri) = RoomUri::parse(room) else { return };
+        match result {
+            Ok(members) => {
+                let now = clock::now().unix;
+                self.chat.rooms.lists(|lists| lists.take_wire(&uri, members, now));
             }
-            (Err(error), _) => warn!("chat: the members of a room cannot be listed: {error}"),
-            (Ok(_), None) => {}
+            // They are asked for again when the room is joined again.
+            Err(CommandError::DialogLost | CommandError::NotConnected) => return,
+            Err(error) => {
+                warn!("chat: the members of a room cannot be listed: {error}");
+                let snapshot = self.chat.rooms.snapshot(&translate::room_id(room));
+                // The list of before is better than none.
+                if snapshot.is_none_or(|(_, members)| members.is_none()) {
+                    self.chat.rooms.lists(|lists| lists.no_wire(&uri));
+                }
+            }
         }
         self.chat.state.members_changed();
     }
@@ -259,7 +275,11 @@ impl Driver {
             && !address.eq_ignore_ascii_case(self.chat.config.chat.address.as_str())
         {
             let now = clock::now().unix;
-            self.chat.rooms.lists(|lists| lists.observe(&uri, address, name, rights, now));
+            let observe =
+                |lists: &mut MemberDirectory| lists.observe(&uri, address, name, rights, now);
+            if self.chat.rooms.lists(observe) {
+                self.chat.state.members_changed();
+            }
         }
     }
 

@@ -34,6 +34,23 @@ const LOOK_FIRST_MS: i64 = 0;
 /// A mail, and where it stands now that its next request has begun.
 type Claimed = (MailRow, Standing);
 
+fn begins_an_id(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// A message that was received. Times are milliseconds since 1970.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, sqlx::FromRow)]
+pub struct ReceivedRow {
+    /// Its id.
+    pub id: String,
+    /// The room's name, or its address.
+    pub room: String,
+    /// When it was received.
+    pub received_ms: i64,
+    /// When it was decided who gets it; `None` if that is still to come.
+    pub planned_ms: Option<i64>,
+}
+
 /// What became of a message for a person. Times are milliseconds since 1970.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, sqlx::FromRow)]
 pub struct Why {
@@ -240,8 +257,7 @@ impl Database {
         person: Option<&Address>,
         limit: u32,
     ) -> Result<Vec<Why>, Error> {
-        let plain = message.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if message.is_empty() || !plain {
+        if !begins_an_id(message) {
             return Ok(Vec::new());
         }
         sqlx::query_as(
@@ -253,6 +269,27 @@ impl Database {
         .bind(message)
         .bind(format!("{message}g"))
         .bind(person.map_or("", Address::as_str))
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(|error| self.failed(&error))
+    }
+
+    /// The messages whose ids begin so, for those of which nothing else is recorded: id, room, when
+    /// received and when planned.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn received(&self, message: &str, limit: u32) -> Result<Vec<ReceivedRow>, Error> {
+        if !begins_an_id(message) {
+            return Ok(Vec::new());
+        }
+        sqlx::query_as(
+            "SELECT m.id, COALESCE(r.name, m.room) AS room, m.received_ms, m.planned_ms FROM messages m \
+             LEFT JOIN rooms r ON r.id = m.room WHERE m.id >= $1 AND m.id < $2 ORDER BY m.id LIMIT $3",
+        )
+        .bind(message)
+        .bind(format!("{message}g"))
         .bind(i64::from(limit))
         .fetch_all(&self.readers)
         .await

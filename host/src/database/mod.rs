@@ -17,6 +17,7 @@ mod outbox;
 mod plans;
 mod receipts;
 mod rows;
+mod seen;
 mod statement;
 mod status;
 mod writer;
@@ -48,7 +49,7 @@ pub use self::{
     error::Error,
     guests::{DifferenceRow, GuestKey, GuestReport, GuestRow, GuestState},
     hosts::{Held, HostRow, SERVICE},
-    mails::Why,
+    mails::{ReceivedRow, Why},
     outbox::Unsent,
     plans::Queueing,
     status::{GapStatus, RoomStatus},

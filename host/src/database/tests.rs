@@ -18,6 +18,7 @@ use bridge::{
     room::{Privacy, Room, RoomKind},
     schedule::Schedule,
 };
+use lync::{members::Seen, xccos::Rights};
 
 mod collected;
 mod file;
@@ -464,4 +465,40 @@ async fn jobs_of_one_transaction_fail_alone() {
         .await
         .unwrap();
     assert_eq!(half, 0);
+}
+
+/// What was received is told also of whom nothing is recorded.
+#[tokio::test]
+async fn a_message_without_anything_recorded_is_found() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = with_anna(&directory).await;
+    database.commit_message(message(17), Some(17)).await.unwrap();
+    let id = message(17).id();
+    let start: String = id.as_str().chars().take(6).collect();
+    let found = database.received(&start, 5).await.unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].id.as_str(), found[0].room.as_str()), (id.as_str(), "Ops"));
+    assert_eq!(found[0].planned_ms, None);
+    assert_eq!(database.received("%", 5).await.unwrap(), []);
+    assert_eq!(database.received("", 5).await.unwrap(), []);
+}
+
+/// Who was seen in a room is still known after a restart; a name once told stays.
+#[tokio::test]
+async fn who_was_seen_is_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(&directory).await;
+    let seen = |name: Option<&str>, rights, seconds| Seen {
+        address: "sip:anna@c".to_owned(),
+        name: name.map(str::to_owned),
+        rights,
+        last: Duration::from_secs(seconds),
+    };
+    let save = async |one: Seen| database.save_seen(&room().id, vec![one]).await.unwrap();
+    save(seen(Some("Anna"), Some(Rights::MANAGER), 5)).await;
+    save(seen(None, None, 9)).await;
+    save(seen(None, None, 7)).await;
+    let all = [seen(Some("Anna"), Some(Rights::MANAGER), 9)];
+    assert_eq!(database.seen_in(&room().id).await.unwrap(), all);
+    assert_eq!(database.seen().await.unwrap().remove(&room().id).unwrap(), all);
 }

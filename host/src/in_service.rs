@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tracing::debug;
 
 use crate::{
-    config,
+    config::{self, Within},
     guest::{Answer, Directory, Guest, Limits, LogLine, Surroundings},
     translate::Attributes,
 };
@@ -69,11 +69,20 @@ pub(crate) fn limits(config: &config::Guest) -> Limits {
     if let Some(fuel) = config.fuel {
         limits.fuel = fuel;
     }
-    if let Some(mib) = config.memory_mib.and_then(|mib| usize::try_from(mib).ok()) {
-        limits.memory_bytes_max = mib.saturating_mul(1 << 20);
-    }
-    if let Some(ms) = config.time_ms {
+    if let Some(Within(ms)) = config.time_ms {
         limits.deadline = Duration::from_millis(u64::from(ms));
     }
+    if let Some(Within(calls)) = config.calls {
+        limits.calls_max = calls;
+    }
+    let set = |limit: &mut usize, value: Option<u32>, unit: usize| {
+        if let Some(value) = value.and_then(|value| usize::try_from(value).ok()) {
+            *limit = value.saturating_mul(unit);
+        }
+    };
+    set(&mut limits.memory_bytes_max, config.memory_mib.map(|one| one.0), 1 << 20);
+    set(&mut limits.stack_bytes_max, config.stack_kib.map(|one| one.0), 1 << 10);
+    set(&mut limits.answer_bytes_max, config.answer_kib.map(|one| one.0), 1 << 10);
+    set(&mut limits.table_entries_max, config.table_entries.map(|one| one.0), 1);
     limits
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use serde::Deserialize;
 
-use super::Pattern;
+use super::{Pattern, Within};
 
 /// Longest name of a guest, in bytes.
 const NAME_BYTES_MAX: usize = 64;
@@ -25,10 +25,18 @@ pub struct Guest {
     pub failures: Failures,
     /// Fuel of one call, about one unit an instruction.
     pub fuel: Option<u64>,
-    /// Memory of one call, in MiB.
-    pub memory_mib: Option<u32>,
-    /// Time of one call, in milliseconds.
-    pub time_ms: Option<u32>,
+    /// Memory of one call, in MiB, 1 to 4,095.
+    pub memory_mib: Option<Within<1, 4095>>,
+    /// Time of one call, in milliseconds, 1 to 60,000.
+    pub time_ms: Option<Within<1, 60_000>>,
+    /// Stack of one call, in KiB, 64 to 16,384.
+    pub stack_kib: Option<Within<64, 16_384>>,
+    /// Entries of the tables of one call, 1 to 1,000,000.
+    pub table_entries: Option<Within<1, 1_000_000>>,
+    /// Bytes of one answer, in KiB, as the host stores it, 64 to 65,536.
+    pub answer_kib: Option<Within<64, 65_536>>,
+    /// Calls that run at the same time, 1 to 1,000.
+    pub calls: Option<Within<1, 1000>>,
 }
 
 /// A guest for some rooms.
@@ -43,6 +51,12 @@ pub struct RoomGuest {
     /// counts. None: those that `chat-digest guest load` names.
     #[serde(default)]
     pub rooms: Vec<Pattern>,
+    /// Of these rooms, or where none are named of all rooms, those that such people may see.
+    pub privacy: Option<Privacy>,
+    /// Of these rooms, or where none are named of all rooms, those of this kind.
+    pub kind: Option<RoomKind>,
+    /// Of these rooms, or where none are named of all rooms, those whose description or topic fits.
+    pub about: Option<Pattern>,
     /// What it can read through `settings`.
     #[serde(default)]
     pub settings: BTreeMap<String, String>,
@@ -50,6 +64,28 @@ pub struct RoomGuest {
     pub on_failure: Option<OnFailure>,
     /// Failures in a row after which it is not asked any more; left out, as under `[guest]`.
     pub failures: Option<Failures>,
+}
+
+/// Who may see a room.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Privacy {
+    /// Everybody may enter.
+    Open,
+    /// Everybody may know of it, members enter.
+    Closed,
+    /// Members alone know of it.
+    Secret,
+}
+
+/// What a room is for.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum RoomKind {
+    /// Members write.
+    Normal,
+    /// Presenters write, members read.
+    Auditorium,
 }
 
 /// What takes the place of an answer that a guest does not give.

@@ -9,11 +9,12 @@ mod value;
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 pub use digest::{Choices, Digest, RoomDigest, Seconds, Shape, When};
-pub use guest::{Failures, Guest, GuestName, OnFailure, RoomGuest};
+pub use guest::{Failures, Guest, GuestName, OnFailure, Privacy, RoomGuest, RoomKind};
 pub use read::{ConfigError, EXAMPLE, load, parse};
 use serde::Deserialize;
 pub use value::{
-    HostPort, MailboxPattern, Pattern, SecretSource, SipAddress, SmtpAddress, Zone, credentials,
+    HostPort, MailboxPattern, Pattern, SecretSource, SipAddress, SmtpAddress, Within, Zone,
+    credentials,
 };
 
 /// All that `chat-digest run --config FILE` needs to know.

@@ -104,6 +104,22 @@ fn is_word(text: &str) -> bool {
     !text.is_empty() && text.len() <= 255 && !text.contains(bad)
 }
 
+/// A number with bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "u32")]
+pub struct Within<const MIN: u32, const MAX: u32>(pub u32);
+
+impl<const MIN: u32, const MAX: u32> TryFrom<u32> for Within<MIN, MAX> {
+    type Error = String;
+
+    fn try_from(number: u32) -> Result<Self, String> {
+        match number {
+            number if (MIN..=MAX).contains(&number) => Ok(Self(number)),
+            _ => Err(format!("{number} is out of bounds: {MIN} to {MAX} are possible")),
+        }
+    }
+}
+
 /// `host:port`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]

@@ -288,7 +288,7 @@ impl Planner {
             let input = translate::plan_input(&message, &room, &offered, &zone);
             let planned = guests.ask(&asked, |guest| plan_by(guest, &input, &offered));
             if let Asked::Answer(plan) | Asked::Instead(plan, _) = &planned {
-                let of = (message.id().as_str().to_owned(), room.name.clone());
+                let of = (message.id(), &room);
                 shadows.planned(&asked, of, || input.clone(), (&offered, plan), plan_by);
             }
             planned

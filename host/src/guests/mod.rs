@@ -24,7 +24,7 @@ use std::{
 };
 
 use anyhow::Result;
-use bridge::room::Room;
+use bridge::{plan::Plan, room::Room};
 
 pub use self::{
     assignments::Assignments,
@@ -113,6 +113,11 @@ impl Guests {
         call: impl Fn(&InService) -> Result<T, AskError>,
     ) -> Asked<T> {
         serving.ask(&self.built_in, call)
+    }
+
+    /// Applies to a guest's plan for a room what the administrator and the members have decided.
+    pub fn overrule(&self, room: &Room, plan: &mut Plan) {
+        self.preferences.in_room(room).overrule(plan);
     }
 
     /// Puts a guest in the place of the one of its name; calls that have begun keep theirs.

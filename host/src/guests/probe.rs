@@ -45,7 +45,8 @@ pub(super) fn probe(guest: &InService) -> Result<()> {
     Ok(())
 }
 
-fn plan(guest: &InService, message: &Message) -> Result<()> {
+/// A message to one person of each wish.
+pub(super) fn offer(message: &Message) -> Arc<Offer> {
     let wishes = [Wish::None, Wish::Instant, Wish::Digest, Wish::Mentions, Wish::Off];
     let members = wishes.into_iter().enumerate().map(|(number, wish)| Member {
         person: person(&format!("person{number}")),
@@ -57,7 +58,11 @@ fn plan(guest: &InService, message: &Message) -> Result<()> {
         time_zone: None,
     });
     let service = Address::new("sip:service@probe.example");
-    let offer = Arc::new(Offer::new(message, members.collect(), &service, 1));
+    Arc::new(Offer::new(message, members.collect(), &service, 1))
+}
+
+fn plan(guest: &InService, message: &Message) -> Result<()> {
+    let offer = offer(message);
     let input = translate::plan_input(message, &room(), &offer, &TimeZone::UTC);
     let people = Arc::new(Names::new(Arc::clone(&offer), guest.attributes()));
     let answer = guest.guest().plan(&input, &guest.surroundings(people))?;
@@ -109,7 +114,7 @@ fn person(name: &str) -> Person {
     Person { address: Address::new(format!("sip:{name}@probe.example")), name: name.to_owned() }
 }
 
-fn message(number: i64, kind: Kind, words: &str) -> Message {
+pub(super) fn message(number: i64, kind: Kind, words: &str) -> Message {
     let said_ms = SAID_MS + number * 60_000;
     Message {
         room: room().id,

@@ -12,20 +12,21 @@ use bridge::{
     delivery::day,
     mail::Composition,
     message::{Address, Kind, Message, RoomId},
-    plan::{Offer, Plan},
+    plan::{Action, Offer, Plan},
     room::Room,
 };
 use jiff::{Span, Timestamp, tz::TimeZone};
 use serde::Serialize;
 
 use super::{
-    AskError, Assignments, Guests, Maker, PlanDifference, Serving,
+    AskError, Asked, Assignments, Guests, Maker, PlanDifference, Serving,
     traffic::{Mail, Mails, TEXTS_MAX},
 };
 use crate::{
     clock,
     config::{Config, GuestName, Pattern},
     database::{Database, Place},
+    in_service::InService,
     planner::plan_by,
     preferences::Preferences,
     records::time,
@@ -40,6 +41,11 @@ const MESSAGES_MAX: usize = 100_000;
 const RENDERED_MAX: usize = 20;
 /// People named in the report.
 const NAMED_MAX: usize = 10;
+
+/// Why nobody is mailed about what waits for its guest.
+const HELD: &str = "held until the guest answers";
+/// Why a guest could not be asked at all.
+const BUSY: &str = "the guests had no place for the call";
 
 /// What `replay` was told.
 #[derive(Clone, Debug)]
@@ -227,11 +233,16 @@ impl Bench {
         let offer = Arc::new(Offer::new(&message, members, &self.service, 1));
         let input = translate::plan_input(&message, room, &offer, self.zone.zone());
         let plan = |serving: &Serving, side: &mut Side| -> Plan {
-            let answer = serving.ask_alone(|guest| plan_by(guest, &input, &offer));
-            answer.unwrap_or_else(|error| {
-                let why = side.fail(error);
-                Plan::fallback(&offer, &why)
-            })
+            match self.before.ask(serving, |guest| plan_by(guest, &input, &offer)) {
+                Asked::Answer(plan) => plan,
+                Asked::Instead(plan, why) => {
+                    side.fail(why);
+                    plan
+                }
+                Asked::Held(why) => held(&offer, &side.fail(why)),
+                Asked::Busy => Plan::fallback(&offer, &side.fail(BUSY.to_owned())),
+                Asked::Failed(why) => Plan::fallback(&offer, &side.fail(why)),
+            }
         };
         let mut before = plan(&serving, &mut run.report.before);
         let mut after = plan(&self.candidate, &mut run.report.after);
@@ -281,23 +292,36 @@ impl Bench {
             }
             let serving = by(mail);
             let serving = serving.as_deref().unwrap_or(&self.candidate);
-            let bytes = match mail.compose(serving, &self.rooms, &self.zone) {
-                Ok(composition) => {
+            let ask = |call: &dyn Fn(&InService) -> Result<Composition, AskError>| {
+                self.before.ask(serving, call)
+            };
+            let asked = mail.compose(ask, &self.rooms, &self.zone);
+            if let Asked::Instead(_, why) | Asked::Held(why) | Asked::Failed(why) = &asked {
+                side.fail(why.clone());
+            }
+            let bytes = match asked {
+                Asked::Answer(composition) | Asked::Instead(composition, _) => {
                     if let Some((folder, name)) = render.filter(|_| texts.len() < RENDERED_MAX) {
                         write(folder, &format!("{:02}-{name}", texts.len() + 1), &composition)?;
                     }
                     u64::try_from(composition.html.len() + composition.text.len())?
                 }
-                Err(error) => {
-                    side.fail(error);
-                    0
-                }
+                Asked::Busy | Asked::Held(_) | Asked::Failed(_) => 0,
             };
             side.bytes += bytes;
             texts.insert(share, bytes);
         }
         Ok(())
     }
+}
+
+/// What waits for its guest is mailed to nobody for now.
+fn held(offer: &Offer, why: &str) -> Plan {
+    let mut plan = Plan::fallback(offer, why);
+    for decision in &mut plan.decisions {
+        (decision.action, decision.reason) = (Action::Skip, HELD.into());
+    }
+    plan
 }
 
 fn write(folder: &Path, name: &str, composition: &Composition) -> Result<()> {
@@ -320,7 +344,7 @@ impl Run {
         report.later += difference.later;
         report.messages_that_differ += usize::from(!difference.is_none());
         for (was, is) in before.decisions.iter().zip(&after.decisions) {
-            let skips = |action: bridge::plan::Action| action == bridge::plan::Action::Skip;
+            let skips = |action: Action| action == Action::Skip;
             let (gain, lose) =
                 (skips(was.action) && !skips(is.action), !skips(was.action) && skips(is.action));
             if gain || lose {
@@ -345,11 +369,7 @@ impl Run {
 }
 
 impl Side {
-    fn fail(&mut self, error: AskError) -> String {
-        let why = match error {
-            AskError::Busy => "the guests had no place for the call".to_owned(),
-            AskError::Failed(why) => why,
-        };
+    fn fail(&mut self, why: String) -> String {
         self.failures += 1;
         self.failure.get_or_insert_with(|| why.clone());
         why

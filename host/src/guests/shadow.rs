@@ -6,7 +6,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use bridge::{mail::Composition, plan::Offer, plan::Plan};
+use bridge::{mail::Composition, message::MessageId, plan::Offer, plan::Plan, room::Room};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, mpsc, watch};
 use tracing::{error, warn};
@@ -49,8 +49,8 @@ pub(crate) type Compose = Box<dyn Fn(&InService) -> Result<Composition, AskError
 
 enum Question {
     Plan {
-        message: String,
-        room: String,
+        message: MessageId,
+        room: Box<Room>,
         input: Box<PlanInput>,
         offer: Arc<Offer>,
         plan: Plan,
@@ -91,14 +91,14 @@ impl Shadows {
     pub fn planned(
         &self,
         serving: &Serving,
-        (message, room): (String, String),
+        (message, room): (MessageId, &Room),
         input: impl FnOnce() -> PlanInput,
         (offer, plan): (&Arc<Offer>, &Plan),
         by: PlanBy,
     ) {
         self.note(serving, || Question::Plan {
             message,
-            room,
+            room: Box::new(room.clone()),
             input: Box::new(input()),
             offer: Arc::clone(offer),
             plan: plan.clone(),
@@ -145,9 +145,9 @@ impl Shadows {
                 () = stop_asked(stop.clone()) => return,
             };
             let Some((shadow, question)) = next else { return };
-            let asked = Arc::clone(&shadow);
+            let (guests, asked) = (Arc::clone(&self.guests), Arc::clone(&shadow));
             let Ok(Some((of, difference))) =
-                tokio::task::spawn_blocking(move || ask(&asked, question)).await
+                tokio::task::spawn_blocking(move || ask(&guests, &asked, question)).await
             else {
                 continue;
             };
@@ -161,15 +161,21 @@ impl Shadows {
 }
 
 /// Asks a candidate; what it would do otherwise, if anything, and with what.
-fn ask(shadow: &Serving, question: Question) -> Option<(String, Difference)> {
+fn ask(guests: &Guests, shadow: &Serving, question: Question) -> Option<(String, Difference)> {
     match question {
-        Question::Plan { message, room, input, offer, plan, by } => {
+        Question::Plan { message, room, input, offer, mut plan, by } => {
             let answer = shadow.ask_alone(|guest| by(guest, &input, &offer));
+            let message = message.as_str().to_owned();
             let difference = match answer {
-                Ok(after) => PlanDifference::between(&plan, &after),
+                Ok(mut after) => {
+                    guests.overrule(&room, &mut plan);
+                    guests.overrule(&room, &mut after);
+                    PlanDifference::between(&plan, &after)
+                }
                 Err(AskError::Busy) => return None,
                 Err(AskError::Failed(why)) => return Some((message, Difference::Failed(why))),
             };
+            let room = room.name;
             (!difference.is_none()).then_some((message, Difference::Plan { room, difference }))
         }
         Question::Text { mail, before, compose } => match shadow.ask_alone(compose) {

@@ -16,6 +16,7 @@ use std::{
 
 use bridge::{
     message::RoomId,
+    plan::Action,
     room::{Privacy, Room, RoomKind},
 };
 
@@ -25,6 +26,7 @@ use crate::{
     database::{Database, GuestKey, GuestState, testing},
     guest::PREBUILT,
     leases::Leases,
+    translate,
 };
 
 const TRAP: &[u8] = include_bytes!("../../../tests/guests/prebuilt/trap.wasm");
@@ -279,6 +281,49 @@ async fn counts_survive_what_happens_beside() {
     assert_eq!(world.guests.shadow_of(&before).unwrap().digest(), digest(&another(2)));
     // A candidate is asked for no room.
     assert_eq!(world.digest("Ops"), digest(&another(1)));
+}
+
+/// What members and administrator have decided holds for a candidate too: its plan counts as the
+/// host would carry it out.
+#[tokio::test]
+async fn a_candidate_is_compared_by_what_would_be_done() {
+    let mut world = world(|_, _| {}).await;
+    world.load("default", true, &another(2), None).await;
+    let shadows = Arc::new(Shadows::new(Arc::clone(&world.guests)));
+    let message = probe::message(1, bridge::message::Kind::Message, "x");
+    let offer = probe::offer(&message);
+    // It would mail whoever wants no mail too.
+    let careless: shadow::PlanBy = |_, _, offer| {
+        let mut plan = Plan::fallback(offer, "x");
+        plan.decisions.iter_mut().for_each(|one| one.action = Action::MailNow);
+        Ok(plan)
+    };
+    let deaf: shadow::PlanBy = |_, _, offer| {
+        let mut plan = Plan::fallback(offer, "x");
+        plan.decisions.iter_mut().for_each(|one| one.action = Action::Skip);
+        Ok(plan)
+    };
+    let room = room("Ops");
+    let input = || translate::plan_input(&message, &room, &offer, &jiff::tz::TimeZone::UTC);
+    let plan = Plan::fallback(&offer, "x");
+    let serving = world.guests.of(&room);
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    for by in [careless, deaf] {
+        shadows.planned(&serving, (message.id(), &room), input, (&offer, &plan), by);
+    }
+    let running = tokio::spawn(Arc::clone(&shadows).run(world.database.clone(), stopped));
+    let differences = loop {
+        let differences =
+            world.database.differences("default", &digest(&another(2)), 10).await.unwrap();
+        if !differences.is_empty() {
+            break differences;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(differences.len(), 1, "{differences:?}");
+    assert!(format!("{differences:?}").contains("\\\"lose\\\":4"), "{differences:?}");
+    stop.send(true).unwrap();
+    running.await.unwrap();
 }
 
 /// Guests take each other's place a thousand times while they are asked: every call gets an answer,

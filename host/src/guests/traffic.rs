@@ -15,9 +15,10 @@ use bridge::{
     schedule::Schedule,
 };
 
-use super::{AskError, Serving};
+use super::AskError;
 use crate::{
     database::{DueMail, Item},
+    in_service::InService,
     mail::compose,
     preferences::Preferences,
     translate,
@@ -120,16 +121,16 @@ impl Mail {
         }
     }
 
-    /// Its text by a guest.
-    pub(super) fn compose(
+    /// Its text, by whomever `ask` asks.
+    pub(super) fn compose<T>(
         &self,
-        serving: &Serving,
+        ask: impl FnOnce(&dyn Fn(&InService) -> Result<Composition, AskError>) -> T,
         rooms: &HashMap<bridge::message::RoomId, Room>,
         zone: &crate::config::Zone,
-    ) -> Result<Composition, AskError> {
+    ) -> T {
         let zone = translate::zone(self.time_zone.as_deref(), zone);
         let mail = self.due(rooms);
-        serving.ask_alone(|guest| compose::ask(guest, &mail, &zone))
+        ask(&|guest| compose::ask(guest, &mail, &zone))
     }
 
     fn due(&self, rooms: &HashMap<bridge::message::RoomId, Room>) -> DueMail {

@@ -1,15 +1,20 @@
 //! What a call of the shipped guest costs, its fresh instance included, beside the same logic
-//! natively; and what loading costs. The two of one size run one after the other, so that their
-//! ratio holds whatever the machine does besides.
+//! natively; what an instance takes of memory; and what loading and changing guests cost. The two of
+//! one size run one after the other, so that their ratio holds whatever the machine does besides.
 //!
 //! `cargo bench -p host --bench guest`
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark stops at the first surprise")]
 
-use std::{collections::BTreeMap, hint::black_box, sync::Arc};
+use std::{collections::BTreeMap, hint::black_box, path::Path, sync::Arc};
 
 use chat_digest_guest::types as native;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use host::guest::{Directory, Guest, Limits, PREBUILT, PlanInput, Sandbox, Surroundings, types};
+use host::{
+    config,
+    guest::{Directory, Guest, Limits, PREBUILT, PlanInput, Sandbox, Surroundings, types},
+    guests::{Guests, Maker},
+    preferences::Preferences,
+};
 
 /// Members of the rooms.
 const MEMBERS: [u32; 3] = [10, 500, 5_000];
@@ -119,6 +124,8 @@ fn plan(criterion: &mut Criterion) {
             message: sandboxed::message(),
             members: sandboxed::members(count),
         };
+        let memory = guest.plan(&input, &nothing).unwrap().memory_bytes;
+        println!("plan for {count} members: an instance takes {} KiB", memory >> 10);
         group.bench_function(BenchmarkId::new("guest", count), |bencher| {
             bencher.iter(|| guest.plan(&input, &nothing).unwrap());
         });
@@ -136,7 +143,9 @@ fn compose(criterion: &mut Criterion) {
     let (guest, nothing) = (shipped(), surroundings());
     let mut group = criterion.benchmark_group("compose");
     let edition = sandboxed::edition();
-    let bytes = guest.compose(&edition, &nothing).unwrap().value.html.len();
+    let answer = guest.compose(&edition, &nothing).unwrap();
+    let bytes = answer.value.html.len();
+    println!("compose of {bytes} bytes: an instance takes {} KiB", answer.memory_bytes >> 10);
     group.bench_function(BenchmarkId::new("guest", bytes), |bencher| {
         bencher.iter(|| guest.compose(&edition, &nothing).unwrap());
     });
@@ -162,5 +171,23 @@ fn load(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, plan, compose, load);
+/// A guest takes another's place: the switch alone, and all of it for a guest that is in the cache,
+/// with the samples that it is tried with.
+fn swap(criterion: &mut Criterion) {
+    let config = config::parse(config::EXAMPLE, Path::new("example.toml")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let maker = Maker::new(&config, &folder.path().join("guests")).unwrap();
+    let guests = Guests::configured(&maker, Arc::new(Preferences::new(&config))).unwrap();
+    let name: Arc<str> = "default".into();
+    // With a custom section more at its end it is another component.
+    let another = [PREBUILT, &[0, 3, 1, b'x', 1]].concat();
+    let make = || Arc::new(maker.make(&name, &another, "another").unwrap());
+    let made = make();
+    let mut group = criterion.benchmark_group("swap");
+    group.bench_function("switch", |bencher| bencher.iter(|| guests.swap(Arc::clone(&made))));
+    group.bench_function("cached", |bencher| bencher.iter(|| guests.swap(make())));
+    group.finish();
+}
+
+criterion_group!(benches, plan, compose, load, swap);
 criterion_main!(benches);

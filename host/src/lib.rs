@@ -18,6 +18,7 @@ pub mod in_service;
 pub mod leases;
 pub mod letters;
 pub mod mail;
+pub mod notices;
 pub mod page;
 pub mod planner;
 pub mod preferences;

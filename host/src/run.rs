@@ -21,6 +21,7 @@ use crate::{
     leases::{Keeper, Leases},
     letters::Letters,
     mail::{Mailer, compose::Composer},
+    notices::Notices,
     planner::Planner,
     preferences::Preferences,
     retention::Retention,
@@ -66,17 +67,18 @@ impl Host {
         }
         preferences.refresh(&database).await?;
         leases.begin().await?;
+        let (to_plan, to_mail) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let mut guest_keeper = guests::Keeper::new(
             Arc::clone(&config),
             maker,
             Arc::clone(&guests),
             database.clone(),
             Arc::clone(&leases),
+            Notices::new(Arc::clone(&config), database.clone(), Arc::clone(&to_mail)),
         );
         let shadows = Arc::new(Shadows::new(Arc::clone(&guests)));
         // Before any message is planned by a guest that another has replaced.
         guest_keeper.round().await?;
-        let (to_plan, to_mail) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (orders, inbox) = Chat::orders();
         let chat = Chat::new(common.clone(), Arc::clone(&to_plan))?;
         let keeper = Keeper {

@@ -134,6 +134,9 @@ pub struct Mail {
     /// Whether `mailbox` is another's, used by impersonation.
     #[serde(default)]
     pub impersonate: bool,
+    /// Who is told by mail when something waits for an administrator, as a guest that was taken out
+    /// of service. Left out: nobody, the log and `status` tell it.
+    pub administrator: Option<SmtpAddress>,
     /// The name shown as the sender.
     #[serde(default = "sender_name")]
     pub sender_name: String,

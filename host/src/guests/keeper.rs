@@ -20,6 +20,7 @@ use crate::{
     config::{Config, GuestName},
     database::{Database, Error, GuestKey, GuestReport, GuestRow},
     leases::Leases,
+    notices::Notices,
 };
 
 /// How often it is looked whether anything has changed.
@@ -37,6 +38,7 @@ pub struct Keeper {
     guests: Arc<Guests>,
     database: Database,
     leases: Arc<Leases>,
+    notices: Notices,
     /// What the database said of the loaded ones when they were read.
     read: Option<String>,
     /// The state of each configured file when it was read.
@@ -62,6 +64,7 @@ impl Keeper {
         guests: Arc<Guests>,
         database: Database,
         leases: Arc<Leases>,
+        notices: Notices,
     ) -> Self {
         let files =
             maker.names().filter_map(|name| Some((Arc::clone(name), stamp(maker.file(name)?)?)));
@@ -72,6 +75,7 @@ impl Keeper {
             guests,
             database,
             leases,
+            notices,
             read: None,
             refused: BTreeMap::new(),
             told: None,
@@ -109,7 +113,11 @@ impl Keeper {
         }
         let now = clock::now().instant;
         if self.told.is_none_or(|told| now.duration_since(told) >= TELL) && !self.leases.is_lost() {
-            self.database.report_guests(self.reports()).await?;
+            let reports = self.reports();
+            for report in &reports {
+                self.notify(report).await?;
+            }
+            self.database.report_guests(reports).await?;
             self.told = Some(now);
         }
         Ok(())
@@ -222,6 +230,21 @@ impl Keeper {
         let (maker, name) = (Arc::clone(&self.maker), Arc::clone(name));
         let made = tokio::task::spawn_blocking(move || make(&maker, &name));
         made.await.context("making the guest")?
+    }
+
+    /// Tells the administrator of a guest that is not asked any more, and of one that was refused.
+    async fn notify(&self, report: &GuestReport) -> Result<(), Error> {
+        let Some(why) = &report.why else { return Ok(()) };
+        let GuestReport { key: GuestKey { name, shadow }, digest, state, .. } = report;
+        let about = format!("guest {name} {shadow} {digest} {state}");
+        let subject = format!("chat-digest: the guest {name} is {state}");
+        let candidate = if *shadow { " --shadow" } else { "" };
+        let words = format!(
+            "The guest {name} is {state}: {why}.\n\nWhat takes its place stands under on_failure in the configuration. \
+             Put it right and load it again:\n\n    chat-digest guest load FILE --config FILE --name {name}{candidate}\n\n\
+             How it is doing: chat-digest guest list --config FILE",
+        );
+        self.notices.tell(&about, &subject, &words).await
     }
 
     fn reports(&self) -> Vec<GuestReport> {

@@ -26,6 +26,7 @@ use crate::{
     database::{Database, GuestKey, GuestState, testing},
     guest::PREBUILT,
     leases::Leases,
+    notices::Notices,
     translate,
 };
 
@@ -153,7 +154,8 @@ async fn world(config: impl Fn(&mut Config, &Path)) -> World {
     let guests = Arc::new(Guests::configured(&maker, preferences).unwrap());
     let leases = Arc::new(Leases::new(database.clone(), config.store.lease.0));
     leases.begin().await.unwrap();
-    let keeper = Keeper::new(config, maker, Arc::clone(&guests), database.clone(), leases);
+    let notices = Notices::new(Arc::clone(&config), database.clone(), Arc::default());
+    let keeper = Keeper::new(config, maker, Arc::clone(&guests), database.clone(), leases, notices);
     World { _directory: directory, files, database, guests, keeper }
 }
 
@@ -236,6 +238,24 @@ async fn a_bad_component_is_refused_and_the_one_in_service_stays() {
     world.database.unload_guest(key("default", false)).await.unwrap();
     world.keeper.round().await.unwrap();
     assert_eq!(world.digest("Sales"), digest(PREBUILT));
+}
+
+/// The administrator is told by mail, once.
+#[tokio::test]
+async fn who_has_a_bad_guest_is_told_once() {
+    let mut world = world(|config, _| {
+        config.mail.administrator = Some("chat-admins@c.example".to_owned().try_into().unwrap());
+    })
+    .await;
+    for _ in 0..2 {
+        world.load("a", false, b"no component", Some(&["Ops*"])).await;
+    }
+    assert_eq!(world.database.counts().await.unwrap().waiting, 1);
+    let mails = world.database.claim_due(i64::MAX, 10).await.unwrap();
+    assert_eq!(mails[0].mailbox, "chat-admins@c.example");
+    let written = mails[0].written.as_ref().unwrap();
+    assert_eq!(written.subject, "chat-digest: the guest a is refused");
+    assert!(written.text.contains("chat-digest guest load FILE --config FILE --name a"));
 }
 
 #[tokio::test]

@@ -55,23 +55,60 @@ cargo test --manifest-path guest/Cargo.toml --target-dir "$target/guest" --locke
 guest/build.sh --check
 
 step "tests, with foreign peers"
-postgres=$(mktemp -d)
-trap 'tests/postgres.sh stop "$postgres/server"; rm -rf "$postgres"' EXIT
-chmod 755 "$postgres"
-CHAT_DIGEST_TEST_POSTGRES=$(tests/postgres.sh start "$postgres/server")
+work=$(mktemp -d)
+lanes=()
+end() {
+  [ ${#lanes[@]} -eq 0 ] || kill "${lanes[@]%%:*}" 2>/dev/null || true
+  tests/postgres.sh stop "$work/server"
+  rm -rf "$work"
+}
+trap end EXIT
+chmod 755 "$work"
+CHAT_DIGEST_TEST_POSTGRES=$(tests/postgres.sh start "$work/server")
 export CHAT_DIGEST_TEST_POSTGRES
+
+# Runs a command beside what follows: name, command. What it prints is shown by `join`.
+beside() {
+  local name=$1
+  shift
+  "$@" >"$work/$name" 2>&1 &
+  lanes+=("$!:$name")
+}
+join() {
+  local lane failed=0
+  for lane in "${lanes[@]}"; do
+    wait "${lane%%:*}" || failed=1
+    printf '\n-- %s (%d s)\n' "${lane#*:}" "$((SECONDS - begun))"
+    cat "$work/${lane#*:}"
+  done
+  lanes=()
+  return $failed
+}
+
+cargo test --workspace --locked --quiet --no-run
+# These wait for processes and due times more than they work, so others run beside them.
+waiting=(crash several_hosts faults pipeline)
+beside waiting cargo test --workspace --locked --quiet "${waiting[@]/#/--test=}" -- --include-ignored
+others=()
+for file in tests/tests/*.rs host/*/tests/*.rs; do
+  name=$(basename "$file" .rs)
+  [[ " ${waiting[*]} " == *" $name "* ]] || others+=("--test=$name")
+done
 # Left out: a measurement, and what guest/prove-builds.sh and guest/examples/build.sh run by themselves.
-cargo test --workspace --locked --quiet -- --include-ignored \
+cargo test --workspace --locked --quiet --lib --bins "${others[@]}" -- --include-ignored \
   --skip guest::tests::guest_figures --skip guest::tests::other_builds_run --skip authoring::same
+cargo test --workspace --locked --quiet --doc
+join
 
-step "the same on PostgreSQL"
+step "the same on PostgreSQL, and fuzzing, with the same inputs every time"
 # Left out: what only a file can suffer, and what was on a server before.
-export CHAT_DIGEST_TEST_ENGINE=postgres
-cargo test --package host --lib --locked --quiet database::tests -- --skip ::file:: --skip ::shared::
-cargo test --package tests --locked --quiet --test pipeline --test digests --test crash -- --include-ignored
-unset CHAT_DIGEST_TEST_ENGINE
-
-step "fuzzing, with the same inputs every time"
+on_postgres() {
+  export CHAT_DIGEST_TEST_ENGINE=postgres
+  cargo test --workspace --lib --locked --quiet database::tests -- --skip ::file:: --skip ::shared:: &&
+    cargo test --workspace --locked --quiet --test pipeline --test digests -- --include-ignored
+}
+beside postgres on_postgres
 CARGO_TARGET_DIR=$target/fuzz tests/fuzz/run.sh
+join
 
 step "done"

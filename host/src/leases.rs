@@ -55,6 +55,8 @@ pub struct Keeper {
     pub state: State,
     /// Asks the chat side for something.
     pub orders: mpsc::Sender<Order>,
+    /// Whether the chat server is asked for the members of a room that is joined.
+    pub asks_members: bool,
     /// Rung when there may be messages to plan.
     pub to_plan: Arc<Notify>,
     /// Rung when there may be mails to look for.
@@ -183,6 +185,9 @@ impl Keeper {
         }
         let (gained, orphans) = self.leases.hold(watching).await?;
         for room in &gained {
+            // What was known of it here is older than what the other host has kept.
+            let seen = self.leases.database.seen_in(room).await?;
+            self.rooms.begin_lists(room.as_str(), seen, self.asks_members);
             if let Some(members) = self.leases.database.members(room).await? {
                 self.rooms.resolved(room, members);
             }

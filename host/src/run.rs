@@ -87,6 +87,7 @@ impl Host {
             preferences,
             state: state.clone(),
             orders: orders.clone(),
+            asks_members: config.chat.assumed.members_command,
             to_plan: Arc::clone(&to_plan),
             to_mail: Arc::clone(&to_mail),
         };

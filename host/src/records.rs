@@ -10,7 +10,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use crate::{
     clock,
     config::Config,
-    database::{Database, Place, ReceivedRow, Unsent, Why},
+    database::{Actor, Database, Place, ReceivedRow, Unsent, Why},
 };
 
 /// Mails listed, and people told of.
@@ -65,7 +65,8 @@ fn print_mail(mail: &Unsent, zone: &TimeZone) {
 /// If there is no such mail, or it has not been given up.
 pub async fn retry(config: &Config, key: &str) -> Result<ExitCode> {
     let database = Database::beside(Place::of(&config.store)?).await?;
-    let fresh = database.retry(&DeliveryKey::from_text(key), clock::unix_ms()).await?;
+    let (key_of, by) = (DeliveryKey::from_text(key), Actor::command_line());
+    let fresh = database.retry(&key_of, by, clock::unix_ms()).await?;
     database.close().await;
     let Some(fresh) = fresh else { bail!("{}", none_such(key)) };
     println!("it is sent afresh as {fresh}; a running host does so within seconds");
@@ -78,7 +79,8 @@ pub async fn retry(config: &Config, key: &str) -> Result<ExitCode> {
 /// If there is no such mail, or it has not been given up.
 pub async fn discard(config: &Config, key: &str) -> Result<ExitCode> {
     let database = Database::beside(Place::of(&config.store)?).await?;
-    let gone = database.discard(&DeliveryKey::from_text(key), clock::unix_ms()).await?;
+    let (key_of, by) = (DeliveryKey::from_text(key), Actor::command_line());
+    let gone = database.discard(&key_of, by, clock::unix_ms()).await?;
     database.close().await;
     if !gone {
         bail!("{}", none_such(key));

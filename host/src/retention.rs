@@ -15,6 +15,8 @@ use crate::{
 /// How often it looks.
 const LOOK_EVERY: Duration = Duration::from_secs(3600);
 const DAY_MS: i64 = 24 * 3_600_000;
+/// Days that the audit log is kept at least, however soon messages are let go.
+const AUDIT_DAYS_MIN: u32 = 400;
 
 /// The retention stage.
 pub struct Retention {
@@ -48,6 +50,8 @@ impl Retention {
 
     async fn round(&self) -> Result<(), Error> {
         self.database.forget_tallies(clock::unix_ms()).await?;
+        let audit_days = self.keep_days.max(AUDIT_DAYS_MIN);
+        self.database.forget_audit(clock::unix_ms() - i64::from(audit_days) * DAY_MS).await?;
         if self.keep_days > 0 {
             let before_ms = clock::unix_ms() - i64::from(self.keep_days) * DAY_MS;
             let count = self.database.let_go(before_ms).await?;

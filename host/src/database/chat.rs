@@ -277,6 +277,8 @@ impl Database {
             rows::MESSAGE
         ));
         select.list(rooms.iter().map(RoomId::as_str));
+        // An administrator has these wait.
+        select.push(" AND NOT EXISTS (SELECT 1 FROM paused p WHERE p.room = m.room)");
         select.push(" ORDER BY m.received_ms, m.sent_ms LIMIT ").bind(i64::from(limit));
         let mut reader = self.reader().await?;
         let found = select.fetch(&mut reader).await.map_err(|error| self.failed(&error))?;

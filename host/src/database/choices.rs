@@ -10,7 +10,7 @@ use bridge::{
 };
 use sqlx::AnyConnection;
 
-use super::{Database, Error, plans::insert_mails};
+use super::{Database, Error, audit::note_choice, plans::insert_mails};
 use crate::preferences::OwnKey;
 
 /// What somebody said, and what follows from it.
@@ -67,6 +67,7 @@ impl Database {
                 }
                 for (key, choice) in choices {
                     keep(connection, key, choice, *now_ms).await?;
+                    note_choice(connection, key, choice, source, *now_ms).await?;
                 }
                 if !choices.is_empty() {
                     count_up(connection, "choices").await?;

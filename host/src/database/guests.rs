@@ -6,7 +6,13 @@ use std::collections::BTreeMap;
 use bridge::message::{Message, MessageId};
 use sqlx::{AnyConnection, FromRow};
 
-use super::{Database, Error, choices::count_up, rows, statement::Statement};
+use super::{
+    Database, Error,
+    audit::{Act, Actor, note},
+    choices::count_up,
+    rows,
+    statement::Statement,
+};
 use crate::clock;
 
 /// Differences kept for one candidate; the oldest go first.
@@ -98,11 +104,13 @@ impl Database {
         digest: &str,
         component: Vec<u8>,
         rooms: Option<&[String]>,
+        by: Actor,
     ) -> Result<(), Error> {
         let encode = |error: serde_json::Error| Error::row(&self.place, &error.to_string());
         let rooms = rooms.map(serde_json::to_string).transpose().map_err(encode)?;
-        let data = (key, digest.to_owned(), component, rooms, clock::unix_ms());
-        let loaded = self.writer.run(data, |connection, (key, digest, component, rooms, now_ms)| {
+        let data = (key, digest.to_owned(), component, rooms, by, clock::unix_ms());
+        let loaded = self.writer.run(data, |connection, data| {
+            let (key, digest, component, rooms, by, now_ms) = data;
             Box::pin(async move {
                 forget(connection, key).await?;
                 sqlx::query(
@@ -116,6 +124,8 @@ impl Database {
                 .bind(*now_ms)
                 .execute(&mut *connection)
                 .await?;
+                let detail = format!("{}sha256 {digest}", beside(key));
+                note(connection, by, Act::LoadGuest, &key.name, Some(&detail), *now_ms).await?;
                 count_up(connection, "guests").await
             })
         });
@@ -126,11 +136,14 @@ impl Database {
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn unload_guest(&self, key: GuestKey) -> Result<bool, Error> {
-        let unloaded = self.writer.run(key, |connection, key| {
+    pub async fn unload_guest(&self, key: GuestKey, by: Actor) -> Result<bool, Error> {
+        let data = (key, by, clock::unix_ms());
+        let unloaded = self.writer.run(data, |connection, (key, by, now_ms)| {
             Box::pin(async move {
                 let was_there = forget(connection, key).await?;
                 if was_there {
+                    let detail = key.shadow.then_some("beside");
+                    note(connection, by, Act::UnloadGuest, &key.name, detail, *now_ms).await?;
                     count_up(connection, "guests").await?;
                 }
                 Ok(was_there)
@@ -297,6 +310,11 @@ impl Database {
         .await
         .map_err(|error| self.failed(&error))
     }
+}
+
+/// What the log says of a candidate, in front of the rest.
+fn beside(key: &GuestKey) -> &'static str {
+    if key.shadow { "beside, " } else { "" }
 }
 
 async fn forget(connection: &mut AnyConnection, key: &GuestKey) -> Result<bool, sqlx::Error> {

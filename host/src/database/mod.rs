@@ -4,6 +4,7 @@
 //! All writes of a host go through one writer, which puts what waits into one transaction and answers
 //! all after its commit. Reads have connections of their own. The SQL is one text for both engines.
 
+mod audit;
 mod chat;
 mod choices;
 mod digests;
@@ -14,6 +15,7 @@ mod hosts;
 mod intake;
 mod mails;
 mod outbox;
+mod overview;
 mod plans;
 mod receipts;
 mod rows;
@@ -43,6 +45,7 @@ use sqlx::{AnyConnection, AnyPool, Connection as _, any::AnyConnectOptions, migr
 use tokio::sync::watch;
 
 pub use self::{
+    audit::{Act, Actor, AuditRow},
     chat::RoomDue,
     choices::{Said, Source, answer_key},
     engine::{Place, Server, file_in},
@@ -51,6 +54,7 @@ pub use self::{
     hosts::{Held, HostRow, SERVICE},
     mails::{ReceivedRow, Why},
     outbox::Unsent,
+    overview::{DigestDue, LastMail, Oldest},
     plans::Queueing,
     status::{GapStatus, RoomStatus},
 };

@@ -9,7 +9,13 @@ use jiff::tz::TimeZone;
 use sqlx::AnyConnection;
 
 use super::{
-    Database, Error, engine::Engine, mails::update, receipts, rows::MailRow, statement::Statement,
+    Database, Error,
+    audit::{Act, Actor, note},
+    engine::Engine,
+    mails::update,
+    receipts,
+    rows::MailRow,
+    statement::Statement,
 };
 
 /// Messages let go in one transaction.
@@ -58,7 +64,7 @@ impl Database {
         Ok(unsent)
     }
 
-    async fn unsent_of(&self, row: MailRow) -> Result<Unsent, sqlx::Error> {
+    pub(super) async fn unsent_of(&self, row: MailRow) -> Result<Unsent, sqlx::Error> {
         let messages = sqlx::query_scalar("SELECT COUNT(*) FROM deliveries WHERE mail = $1")
             .bind(&row.id)
             .fetch_one(&self.readers)
@@ -85,10 +91,18 @@ impl Database {
     pub async fn retry(
         &self,
         key: &DeliveryKey,
+        by: Actor,
         now_ms: i64,
     ) -> Result<Option<DeliveryKey>, Error> {
-        let sent = self.writer.run((key.clone(), now_ms), |connection, (key, now_ms)| {
-            Box::pin(async move { retry(connection, key, *now_ms).await })
+        let sent = self.writer.run((key.clone(), by, now_ms), |connection, (key, by, now_ms)| {
+            Box::pin(async move {
+                let fresh = retry(connection, key, *now_ms).await?;
+                if let Some(fresh) = &fresh {
+                    let detail = format!("as {fresh}");
+                    note(connection, by, Act::Retry, key.as_str(), Some(&detail), *now_ms).await?;
+                }
+                Ok(fresh)
+            })
         });
         sent.await
     }
@@ -97,13 +111,15 @@ impl Database {
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn discard(&self, key: &DeliveryKey, now_ms: i64) -> Result<bool, Error> {
-        let discarded = self.writer.run((key.clone(), now_ms), |connection, (key, now_ms)| {
+    pub async fn discard(&self, key: &DeliveryKey, by: Actor, now_ms: i64) -> Result<bool, Error> {
+        let data = (key.clone(), by, now_ms);
+        let discarded = self.writer.run(data, |connection, (key, by, now_ms)| {
             Box::pin(async move {
                 let Some(standing) = given_up(connection, key).await? else { return Ok(false) };
                 let standing = standing.withdraw("discarded by an administrator", *now_ms);
                 update(connection, &[(key.clone(), standing)], None).await?;
                 receipts::withdraw(connection, key.as_str()).await?;
+                note(connection, by, Act::Discard, key.as_str(), None, *now_ms).await?;
                 Ok(true)
             })
         });

@@ -20,6 +20,7 @@ use bridge::{
 };
 use lync::{members::Seen, xccos::Rights};
 
+mod audit;
 mod collected;
 mod file;
 mod shared;
@@ -38,6 +39,10 @@ fn room() -> Room {
         kind: RoomKind::Normal,
         privacy: Privacy::Closed,
     }
+}
+
+fn admin() -> Actor {
+    Actor::CommandLine("admin (uid 0)".to_owned())
 }
 
 fn person(name: &str) -> Person {

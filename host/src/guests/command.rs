@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use super::{Difference, Maker, PlanDifference};
 use crate::{
     config::{Config, GuestName, Pattern},
-    database::{Database, GuestKey, GuestState, Place},
+    database::{Actor, Database, GuestKey, GuestState, Place},
     records::time,
 };
 
@@ -68,7 +68,7 @@ pub async fn load(config: &Config, what: Load) -> Result<ExitCode> {
     let database = Database::beside(Place::of(&config.store)?).await?;
     let key = GuestKey { name: name.as_str().to_owned(), shadow };
     let rooms = (!rooms.is_empty()).then_some(rooms.as_slice());
-    database.load_guest(key.clone(), &digest, bytes, rooms).await?;
+    database.load_guest(key.clone(), &digest, bytes, rooms, Actor::command_line()).await?;
     let well = wait(&database, &key, &digest).await?;
     database.close().await;
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -128,7 +128,7 @@ fn because(why: Option<&str>) -> String {
 pub async fn unload(config: &Config, name: &GuestName, shadow: bool) -> Result<ExitCode> {
     let database = Database::beside(Place::of(&config.store)?).await?;
     let key = GuestKey { name: name.as_str().to_owned(), shadow };
-    let was_there = database.unload_guest(key).await?;
+    let was_there = database.unload_guest(key, Actor::command_line()).await?;
     database.close().await;
     if !was_there {
         bail!("no guest `{name}` was loaded; `chat-digest guest list` shows those that were");

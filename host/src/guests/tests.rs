@@ -23,7 +23,7 @@ use bridge::{
 use super::*;
 use crate::{
     config::{Config, Failures, OnFailure, parse},
-    database::{Database, GuestKey, GuestState, testing},
+    database::{Actor, Database, GuestKey, GuestState, testing},
     guest::PREBUILT,
     leases::Leases,
     notices::Notices,
@@ -159,6 +159,10 @@ async fn world(config: impl Fn(&mut Config, &Path)) -> World {
     World { _directory: directory, files, database, guests, keeper }
 }
 
+fn admin() -> Actor {
+    Actor::CommandLine("admin".to_owned())
+}
+
 fn key(name: &str, shadow: bool) -> GuestKey {
     GuestKey { name: name.to_owned(), shadow }
 }
@@ -169,8 +173,8 @@ impl World {
             rooms.map(|rooms| rooms.iter().map(|room| (*room).to_owned()).collect());
         // Bad ones too: another program may have written them.
         let digest = digest(bytes);
-        let loaded =
-            self.database.load_guest(key(name, shadow), &digest, bytes.to_vec(), rooms.as_deref());
+        let (key, bytes) = (key(name, shadow), bytes.to_vec());
+        let loaded = self.database.load_guest(key, &digest, bytes, rooms.as_deref(), admin());
         loaded.await.unwrap();
         self.keeper.round().await.unwrap();
     }
@@ -208,13 +212,13 @@ async fn a_loaded_guest_takes_its_rooms_and_gives_them_back() {
         [world.digest("Ops 1"), world.digest("Ops 2")],
         [&another(2), &another(1)].map(|b| digest(b))
     );
-    assert!(world.database.unload_guest(key("b", false)).await.unwrap());
+    assert!(world.database.unload_guest(key("b", false), admin()).await.unwrap());
     world.keeper.round().await.unwrap();
     assert_eq!(world.digest("Ops 1"), digest(&another(1)));
-    world.database.unload_guest(key("a", false)).await.unwrap();
+    world.database.unload_guest(key("a", false), admin()).await.unwrap();
     world.keeper.round().await.unwrap();
     assert_eq!(world.digest("Ops 1"), digest(PREBUILT));
-    assert!(!world.database.unload_guest(key("a", false)).await.unwrap());
+    assert!(!world.database.unload_guest(key("a", false), admin()).await.unwrap());
     assert_eq!(world.states().await, [pair("default", "in service")]);
 }
 
@@ -235,7 +239,7 @@ async fn a_bad_component_is_refused_and_the_one_in_service_stays() {
     assert_eq!(world.digest("Sales"), digest(&another(2)));
     assert_eq!(world.states().await, [pair("default", "refused"), pair("x", "in service")]);
     // What is unloaded leaves its place to the configured one.
-    world.database.unload_guest(key("default", false)).await.unwrap();
+    world.database.unload_guest(key("default", false), admin()).await.unwrap();
     world.keeper.round().await.unwrap();
     assert_eq!(world.digest("Sales"), digest(PREBUILT));
 }

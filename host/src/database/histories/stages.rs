@@ -180,7 +180,8 @@ impl World {
             self.effect()?;
             let key = bridge::delivery::DeliveryKey::from_text(dead.key);
             let now_ms = self.unix_ms();
-            assert!(self.host.database.retry(&key, now_ms).await.unwrap().is_some());
+            let by = crate::database::Actor::CommandLine("admin".into());
+            assert!(self.host.database.retry(&key, by, now_ms).await.unwrap().is_some());
             self.tally.retries += 1;
             self.tell(|| format!("{key} is sent afresh"));
         }

@@ -191,8 +191,8 @@ async fn receipts_chain_and_name_what_was_withdrawn() {
     let dead = dead.iter().find(|mail| mail.state == "failed").unwrap();
     assert_eq!((dead.key.as_str(), dead.messages), (second.key.as_str(), 1));
     assert_eq!(dead.error.as_deref(), Some("mailbox gone"));
-    assert!(database.discard(&second.key, 2).await.unwrap());
-    assert!(!database.discard(&second.key, 2).await.unwrap());
+    assert!(database.discard(&second.key, admin(), 2).await.unwrap());
+    assert!(!database.discard(&second.key, admin(), 2).await.unwrap());
     plan(&database, 4, &anna(), Action::MailNow, 3).await;
     let fourth = database.claim_due(3, 10).await.unwrap().pop().unwrap().receipt.unwrap();
     assert_eq!(fourth.withdrawn, [receipts[1].link()]);
@@ -206,11 +206,11 @@ async fn a_dead_letter_is_sent_afresh_under_its_receipt() {
     let database = with_anna(&directory).await;
     plan(&database, 1, &anna(), Action::MailNow, 0).await;
     let mail = database.claim_due(0, 10).await.unwrap().pop().unwrap();
-    assert_eq!(database.retry(&mail.key, 1).await.unwrap(), None, "it is on its way");
+    assert_eq!(database.retry(&mail.key, admin(), 1).await.unwrap(), None, "it is on its way");
     let refused = Outcome::Failed { reason: "x".into() };
     let failed = mail.standing.clone().advance(refused, 0, 1).unwrap();
     database.record(vec![(mail.key.clone(), failed)]).await.unwrap();
-    let fresh = database.retry(&mail.key, 2).await.unwrap().unwrap();
+    let fresh = database.retry(&mail.key, admin(), 2).await.unwrap().unwrap();
     assert_ne!(fresh, mail.key);
     let again = database.claim_due(2, 10).await.unwrap().pop().unwrap();
     assert_eq!((again.key, again.items.len()), (fresh, 1));

@@ -1,6 +1,13 @@
 //! A guest, and what it may look up in any call.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use tracing::debug;
 
@@ -16,23 +23,51 @@ pub struct InService {
     guest: Guest,
     settings: Arc<BTreeMap<String, String>>,
     attributes: Arc<Attributes>,
+    spent: Arc<Spent>,
+}
+
+/// What the answers of a guest have cost since it came into service.
+#[derive(Debug, Default)]
+pub struct Spent {
+    fuel: AtomicU64,
+    us: AtomicU64,
+}
+
+impl Spent {
+    /// Fuel, about one unit an instruction.
+    #[must_use]
+    pub fn fuel(&self) -> u64 {
+        self.fuel.load(Ordering::Relaxed)
+    }
+
+    /// Time.
+    #[must_use]
+    pub fn time(&self) -> Duration {
+        Duration::from_micros(self.us.load(Ordering::Relaxed))
+    }
 }
 
 impl InService {
     /// A guest that may look up these settings and attributes.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         guest: Guest,
         settings: Arc<BTreeMap<String, String>>,
         attributes: Arc<Attributes>,
     ) -> Self {
-        Self { guest, settings, attributes }
+        Self { guest, settings, attributes, spent: Arc::default() }
     }
 
     /// The guest.
     #[must_use]
     pub fn guest(&self) -> &Guest {
         &self.guest
+    }
+
+    /// What its answers have cost.
+    #[must_use]
+    pub fn spent(&self) -> &Spent {
+        &self.spent
     }
 
     /// What the administrator has configured about people.
@@ -59,6 +94,9 @@ impl InService {
             us = answer.elapsed.as_micros(),
             "guest: answered"
         );
+        self.spent.fuel.fetch_add(answer.fuel_used, Ordering::Relaxed);
+        let us = u64::try_from(answer.elapsed.as_micros()).unwrap_or(u64::MAX);
+        self.spent.us.fetch_add(us, Ordering::Relaxed);
         answer.value
     }
 }

@@ -31,3 +31,4 @@ pub mod status;
 pub mod tls;
 pub mod translate;
 pub mod verify;
+pub mod watch;

@@ -31,6 +31,7 @@ use crate::{
     leases::Leases,
     preferences::Preferences,
     rooms::Rooms,
+    state::State,
     translate::{self, Names},
 };
 
@@ -62,6 +63,7 @@ pub struct Planner {
     preferences: Arc<Preferences>,
     answers: Arc<Answers>,
     service: Address,
+    state: State,
     /// Makes the ids of a call unpredictable, and the same when a call is repeated.
     salt: u64,
     /// Rung when there may be messages to plan.
@@ -75,6 +77,8 @@ struct Drawn {
     id: MessageId,
     /// How much text the message has.
     bytes: usize,
+    /// When it was received, in milliseconds since 1970.
+    received_ms: i64,
     /// `None` for what is mailed to nobody.
     room: Option<Room>,
     plan: Plan,
@@ -101,7 +105,7 @@ impl Planner {
         ring: Arc<Notify>,
         planned: Arc<Notify>,
     ) -> Self {
-        let Common { config, database, rooms, leases, preferences, .. } = common;
+        let Common { config, database, rooms, leases, preferences, state } = common;
         let service = Address::new(config.chat.address.as_str());
         let salt = u64::from_le_bytes(clock::random());
         Self {
@@ -115,6 +119,7 @@ impl Planner {
             preferences,
             answers,
             service,
+            state,
             salt,
             ring,
             planned,
@@ -180,10 +185,12 @@ impl Planner {
         asked.sort_by_key(|(place, _)| *place);
         let mut planned = 0;
         for (_, drawn) in asked {
-            let bytes = drawn.bytes;
+            let (bytes, received_ms) = (drawn.bytes, drawn.received_ms);
             let settled = self.settle(drawn, &self.capped().await?);
-            let waits = settled.mails.is_empty();
-            self.database.commit_plan(settled, bytes, self.queueing()).await?;
+            let (waits, fallback) = (settled.mails.is_empty(), settled.fallback.is_some());
+            if self.database.commit_plan(settled, bytes, self.queueing()).await? {
+                self.state.meters().planned(fallback, received_ms, clock::unix_ms());
+            }
             planned += 1;
             if !waits || self.preferences.gathering().window_ms > 0 {
                 self.planned.notify_one();
@@ -237,11 +244,12 @@ impl Planner {
     /// answer yet.
     async fn draw(&self, message: Message) -> Option<Drawn> {
         let (id, bytes) = (message.id(), message.plain_text().len());
+        let received_ms = message.received_ms;
         if message.author.address == self.service {
             debug!(%id, "planner: our own message is mailed to nobody");
             let nobody = Offer::new(&message, Vec::new(), &self.service, 0);
             let plan = Plan::fallback(&nobody, "the service's own message");
-            return Some(Drawn { id, bytes, room: None, plan, failed: false });
+            return Some(Drawn { id, bytes, received_ms, room: None, plan, failed: false });
         }
         let (room, members) = self.rooms.snapshot(&message.room)?;
         let members = self.preferences.in_room(&room).dress(members?);
@@ -254,7 +262,7 @@ impl Planner {
                 (plan, failed)
             }
         };
-        Some(Drawn { id, bytes, room: Some(room), plan, failed })
+        Some(Drawn { id, bytes, received_ms, room: Some(room), plan, failed })
     }
 
     /// What follows from a plan.

@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use tokio::sync::{Notify, watch};
 
+use crate::{clock, watch::metrics::Meters};
+
 /// Refused rooms remembered.
 const REFUSED_MAX: usize = 2000;
 
@@ -41,12 +43,13 @@ pub struct Snapshot {
 pub struct State {
     snapshot: Arc<watch::Sender<Snapshot>>,
     members: Arc<Notify>,
+    meters: Arc<Meters>,
 }
 
 impl Default for State {
     fn default() -> Self {
         let snapshot = Arc::new(watch::Sender::new(Snapshot::default()));
-        Self { snapshot, members: Arc::default() }
+        Self { snapshot, members: Arc::default(), meters: Arc::default() }
     }
 }
 
@@ -63,8 +66,17 @@ impl State {
         self.snapshot.borrow().clone()
     }
 
+    /// What is counted.
+    #[must_use]
+    pub fn meters(&self) -> &Arc<Meters> {
+        &self.meters
+    }
+
     /// Notes how the chat side is doing. Offline, no room is live.
     pub fn chat(&self, state: ChatState) {
+        if self.snapshot.borrow().chat != state {
+            self.meters.chat_changed(clock::unix_ms());
+        }
         self.change(|snapshot| {
             if matches!(state, ChatState::Offline(_) | ChatState::Connecting) {
                 snapshot.rooms_live = 0;

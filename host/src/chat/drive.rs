@@ -19,7 +19,11 @@ use tokio::{
 use tracing::{debug, warn};
 
 use super::{Chat, Close, Order, choose::Chooser, connect::Stream, review::Review, stop_asked};
-use crate::{clock, config::HostPort, database::Error};
+use crate::{
+    clock,
+    config::HostPort,
+    database::{Error, Received},
+};
 
 /// Bytes taken from the socket at once.
 const READ_BYTES: usize = 64 << 10;
@@ -96,7 +100,9 @@ impl Driver {
                 return close;
             }
             self.begin_commit();
-            let deadline = self.session.deadline().map(|(at, _)| clock::timer(at));
+            let deadline = self.session.deadline();
+            self.chat.state.meters().chat_waits_for(deadline);
+            let deadline = deadline.map(|(at, _)| clock::timer(at));
             tokio::select! {
                 read = reader.read(&mut buffer), if self.fresh.len() < COMMITS_MAX => match read {
                     Ok(count) => match buffer.get(..count).filter(|bytes| !bytes.is_empty()) {
@@ -136,9 +142,12 @@ impl Driver {
         }
         let database = self.chat.database.clone();
         let committed = Arc::clone(&self.chat.committed);
+        let meters = Arc::clone(self.chat.state.meters());
         self.commit = Some(Box::pin(async move {
             let received = database.commit_messages(messages).await?;
             debug!(?received, "chat: kept");
+            let new = received.iter().filter(|one| **one == Received::New).count();
+            meters.messages_received.inc_by(u64::try_from(new).unwrap_or(0));
             committed.notify_one();
             Ok(receipts)
         }));

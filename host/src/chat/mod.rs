@@ -162,6 +162,9 @@ impl Chat {
         orders: &mut mpsc::Receiver<Order>,
         stop: watch::Receiver<bool>,
     ) -> Close {
+        if self.state.meters().chat_since_ms() != 0 {
+            self.state.meters().chat_reconnects.inc();
+        }
         self.state.chat(ChatState::Connecting);
         let connected = tokio::select! {
             connected = self.connect(servers) => connected,
@@ -194,6 +197,8 @@ impl Chat {
             Close::Stopped => return,
         };
         error!("chat: {text}; next try in {} s", wait.as_secs());
+        let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+        self.state.meters().chat_waits_until(clock::unix_ms().saturating_add(wait_ms));
         self.state.chat(ChatState::Offline(text));
     }
 

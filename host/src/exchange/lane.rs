@@ -69,6 +69,17 @@ impl TransportError {
         Self::NotConnected("the account is closed".to_owned())
     }
 
+    /// What it is counted as.
+    pub(super) const fn word(&self) -> &'static str {
+        match self {
+            Self::NotConnected(_) => "NotConnected",
+            Self::Untrusted(_) => "CertificateUntrusted",
+            Self::Refused(_) => "SignInRefused",
+            Self::Paused(_) => "SignInPaused",
+            Self::Lost(_) => "AnswerLost",
+        }
+    }
+
     pub(super) const fn class(&self) -> Class {
         match self {
             Self::NotConnected(_) => Class::Transient,

@@ -6,7 +6,7 @@ mod patience;
 mod pause;
 
 use std::{
-    sync::{Arc, PoisonError},
+    sync::{Arc, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -26,7 +26,7 @@ use tracing::{debug, info};
 
 pub use self::lane::TransportError;
 use self::{lane::Lane, pause::Pause};
-use crate::{clock, config, tls};
+use crate::{clock, config, tls, watch::metrics::Meters};
 
 /// Groups inside groups that are opened.
 const GROUP_DEPTH_MAX: usize = 10;
@@ -67,6 +67,20 @@ impl CallError {
             Self::Transport { cause, .. } => cause.class(),
             Self::Exchange { cause, .. } => cause.class(),
             Self::Shared(error) => error.class(),
+        }
+    }
+
+    /// What it is counted as: Exchange's code, or a word of ours where it gave none.
+    #[must_use]
+    pub fn word(&self) -> String {
+        match self {
+            Self::Transport { cause, .. } => cause.word().to_owned(),
+            Self::Exchange { cause, .. } => match (cause, cause.code()) {
+                (_, Some(code)) => code.to_string(),
+                (ews::error::Error::Http { status, .. }, _) => format!("Http{status}"),
+                _ => "Unreadable".to_owned(),
+            },
+            Self::Shared(error) => error.word(),
         }
     }
 
@@ -136,6 +150,8 @@ pub struct Account {
     first: Mutex<()>,
     /// What the server was last asked in: it goes down and never up.
     version: std::sync::Mutex<&'static str>,
+    /// Where answers are counted.
+    meters: OnceLock<Arc<Meters>>,
 }
 
 impl Account {
@@ -170,8 +186,14 @@ impl Account {
             pause: Default::default(),
             first: Mutex::default(),
             version: std::sync::Mutex::new(SERVER_VERSIONS[0]),
+            meters: OnceLock::new(),
             lanes,
         }))
+    }
+
+    /// Counts answers from now on.
+    pub fn count_into(&self, meters: &Arc<Meters>) {
+        let _ = self.meters.set(Arc::clone(meters));
     }
 
     /// The server's name, for messages.
@@ -235,11 +257,25 @@ impl Account {
     ) -> Result<Vec<Result<O::Payload, CallError>>, CallError> {
         let request = client::encode(operation, options);
         let name = request.operation;
+        let results = self.ask(operation, request).await;
+        self.count(name, &results);
+        results
+    }
+
+    async fn ask<O: Operation>(
+        &self,
+        operation: &O,
+        request: RequestBytes,
+    ) -> Result<Vec<Result<O::Payload, CallError>>, CallError> {
+        let name = request.operation;
         let answer = self.send(request).await.map_err(|cause| CallError::Transport {
             server: self.server.clone(),
             operation: name,
             cause,
         })?;
+        if let Some(meters) = self.meters.get() {
+            meters.exchange_took(name, answer.took);
+        }
         let now_unix_s = clock::unix_ms() / 1000;
         let reply = HttpReply {
             status: answer.status,
@@ -250,6 +286,21 @@ impl Account {
         let failed = |cause| CallError::Exchange { server: self.server.clone(), cause };
         let reply = client::decode(operation, &reply, now_unix_s).map_err(failed)?;
         Ok(reply.results.into_iter().map(|result| result.map_err(failed)).collect())
+    }
+
+    fn count<T>(
+        &self,
+        operation: &'static str,
+        results: &Result<Vec<Result<T, CallError>>, CallError>,
+    ) {
+        let Some(meters) = self.meters.get() else { return };
+        match results {
+            Err(error) => meters.exchange_answer(operation, &error.word()),
+            Ok(results) => results.iter().for_each(|result| match result {
+                Ok(_) => meters.exchange_answer(operation, "NoError"),
+                Err(error) => meters.exchange_answer(operation, &error.word()),
+            }),
+        }
     }
 
     /// How long the account does not sign in for, after it was refused.

@@ -14,6 +14,7 @@ impl Shared {
     /// Looks where a mail is, and commits what follows from it. With a draft, it may have been sent.
     pub(super) async fn look(&self, parcel: Parcel, draft: Option<Draft>) {
         let asked_ms = clock::unix_ms();
+        self.state.meters().looked_up();
         let outcome = match self.sight(&parcel, draft.is_some()).await {
             Ok(sighting) => {
                 info!(key = %parcel.mail.key, "mail: looked for it: {}", name(&sighting));

@@ -481,6 +481,7 @@ impl Shared {
                 warn!("mail: {error}; no further requests for {} s", (until_ms - now_ms) / 1000);
             }
             gate.busy(until_ms, now_ms);
+            self.state.meters().mail_waits_until(until_ms);
         }
         if verdict.alarm || verdict.gate_until_ms.is_some() {
             self.state.mail(Some(error.to_string()));
@@ -501,11 +502,19 @@ impl Shared {
         self.record(parcels.iter()).await
     }
 
+    fn count(&self, Parcel { mail, standing }: &Parcel) {
+        let received_ms = mail.items.iter().map(|item| item.message.received_ms);
+        let Standing { state, planned_ms, .. } = standing;
+        let meters = self.state.meters();
+        meters.mail_ended(state, mail.digest, *planned_ms, received_ms, clock::unix_ms());
+    }
+
     /// Commits where mails stand; answers the keys of those that are still ours. What cannot be
     /// committed is looked for before anything else is sent.
     async fn record(&self, parcels: impl Iterator<Item = &Parcel>) -> Option<HashSet<DeliveryKey>> {
-        let standings: Vec<_> =
-            parcels.map(|one| (one.mail.key.clone(), one.standing.clone())).collect();
+        let parcels: Vec<&Parcel> = parcels.collect();
+        let standing = |one: &&Parcel| (one.mail.key.clone(), one.standing.clone());
+        let standings: Vec<_> = parcels.iter().map(standing).collect();
         let asked = standings.len();
         match self.database.record(standings).await {
             Ok(recorded) => {
@@ -513,6 +522,8 @@ impl Shared {
                     let lost = asked - recorded.len();
                     warn!("mail: {lost} mails were taken up by another host meanwhile");
                 }
+                let ours = parcels.into_iter().filter(|one| recorded.contains(&one.mail.key));
+                ours.for_each(|parcel| self.count(parcel));
                 Some(recorded)
             }
             Err(error) => {

@@ -1,0 +1,3 @@
+//! What an administrator watches.
+
+pub mod metrics;

@@ -17,6 +17,7 @@ use host::{
     records,
     run::Host,
     status, verify,
+    watch::audit,
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
@@ -144,6 +145,15 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Lists what administrators have done and what people have chosen: what, who, when.
+    Audit {
+        /// The configuration file of the host, which may be running.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Prints one line of JSON for each.
+        #[arg(long)]
+        json: bool,
+    },
     /// Proves from a person's mails alone that none is missing and no message stands twice.
     Verify {
         /// A mail (.eml), an mbox file, or a folder of either.
@@ -245,6 +255,7 @@ fn main() -> ExitCode {
             | Command::Replay { .. }
             | Command::Outbox { .. }
             | Command::Why { .. }
+            | Command::Audit { .. }
             | Command::Verify { .. }
     );
     let filter = EnvFilter::try_from_env("CHAT_DIGEST_LOG")
@@ -299,6 +310,7 @@ async fn obey(command: Command) -> Result<ExitCode> {
         Command::Why { config, message, person, json } => {
             records::why(&config::load(&config)?, &message, person.as_deref(), json).await
         }
+        Command::Audit { config, json } => audit::audit(&config::load(&config)?, json).await,
         Command::Verify { export, from } => {
             let well = verify::Report::read(&export)?.print(from);
             Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -1,6 +1,6 @@
 //! The host as a whole: its stages, which meet in the database, and its end.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Result;
 use tokio::{
@@ -26,6 +26,7 @@ use crate::{
     preferences::Preferences,
     retention::Retention,
     state::State,
+    watch::{Parts, Watch},
 };
 
 /// Time for all stages to finish what they do when the host stops.
@@ -39,6 +40,8 @@ pub struct Host {
     pub database: Database,
     /// The guests in service.
     pub guests: Arc<Guests>,
+    /// Where the status page is served, if it is.
+    pub page: Option<SocketAddr>,
     leases: Arc<Leases>,
     stop: watch::Sender<bool>,
     stages: JoinSet<&'static str>,
@@ -59,6 +62,7 @@ impl Host {
         let account = Account::new(&config.mail)?;
         let common = Common { preferences, ..Common::new(Arc::clone(&config), database.clone()) };
         let Common { rooms, leases, preferences, state, .. } = common.clone();
+        account.count_into(state.meters());
         let mut seen = database.seen().await?;
         for (room, uri, members) in database.rooms().await? {
             let seen = seen.remove(&room.id).unwrap_or_default();
@@ -79,6 +83,14 @@ impl Host {
         let shadows = Arc::new(Shadows::new(Arc::clone(&guests)));
         // Before any message is planned by a guest that another has replaced.
         guest_keeper.round().await?;
+        let parts = Parts {
+            guests: Arc::clone(&guests),
+            account: Arc::clone(&account),
+            to_plan: Arc::clone(&to_plan),
+            to_mail: Arc::clone(&to_mail),
+        };
+        let watch = Watch::new(common.clone(), parts).await?;
+        let page = watch.as_ref().map(Watch::address).transpose()?;
         let (orders, inbox) = Chat::orders();
         let chat = Chat::new(common.clone(), Arc::clone(&to_plan))?;
         let keeper = Keeper {
@@ -111,51 +123,60 @@ impl Host {
 
         let (stop, stopped) = watch::channel(false);
         let mut stages = JoinSet::new();
+        // Those without which the host is not alive.
+        let mut alive = Vec::new();
         // Runs on while the others finish what they do.
-        stages.spawn(async move {
+        alive.push(stages.spawn(async move {
             keeper.run().await;
             "leases"
-        });
+        }));
         let end = stopped.clone();
-        stages.spawn(async move {
+        alive.push(stages.spawn(async move {
             chat.run(inbox, end).await;
             "chat"
-        });
+        }));
         let end = stopped.clone();
-        stages.spawn(async move {
+        alive.push(stages.spawn(async move {
             directory.run(orders, end).await;
             "directory"
-        });
+        }));
         let end = stopped.clone();
-        stages.spawn(async move {
+        alive.push(stages.spawn(async move {
             guest_keeper.run(end).await;
             "guests"
-        });
+        }));
         let (end, asking) = (stopped.clone(), database.clone());
-        stages.spawn(async move {
+        alive.push(stages.spawn(async move {
             shadows.run(asking, end).await;
             "candidates"
-        });
+        }));
         let end = stopped.clone();
-        stages.spawn(async move {
+        alive.push(stages.spawn(async move {
             planner.run(end).await;
             "planner"
-        });
+        }));
         let end = stopped.clone();
-        stages.spawn(async move {
+        alive.push(stages.spawn(async move {
             letters.run(end).await;
             "letters"
-        });
+        }));
         let end = stopped.clone();
-        stages.spawn(async move {
+        alive.push(stages.spawn(async move {
             retention.run(end).await;
             "retention"
-        });
-        stages.spawn(async move {
-            mailer.run(stopped).await;
+        }));
+        let end = stopped.clone();
+        alive.push(stages.spawn(async move {
+            mailer.run(end).await;
             "mail"
-        });
-        Ok(Self { state, database, guests, leases, stop, stages })
+        }));
+        if let Some(watch) = watch {
+            stages.spawn(async move {
+                watch.run(alive, stopped).await;
+                "status page"
+            });
+        }
+        Ok(Self { state, database, guests, page, leases, stop, stages })
     }
 
     /// Stops: signs out, finishes what is on its way, and closes the database.

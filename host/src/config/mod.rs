@@ -5,6 +5,7 @@ mod digest;
 mod guest;
 mod read;
 mod value;
+mod watch;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -16,6 +17,7 @@ pub use value::{
     HostPort, MailboxPattern, Pattern, SecretSource, SipAddress, SmtpAddress, Within, Zone,
     credentials,
 };
+pub use watch::Watch;
 
 /// All that `chat-digest run --config FILE` needs to know.
 #[derive(Clone, Debug, Deserialize)]
@@ -54,6 +56,9 @@ pub struct Config {
     pub choices: Choices,
     /// The database.
     pub store: Store,
+    /// The status page and the metrics.
+    #[serde(default)]
+    pub watch: Watch,
 }
 
 /// How to reach and sign in to the Front End pool.

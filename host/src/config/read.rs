@@ -75,12 +75,14 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
     Ok(config)
 }
 
-/// The error with its line, but for a line with a password: that ends in logs and in tickets.
+/// The error with its line, but for a line with a password or a token: that ends in logs and in
+/// tickets.
 fn shown(text: &str, error: &toml::de::Error) -> String {
     let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
     let number = before.matches('\n').count();
     let line = text.lines().nth(number).unwrap_or_default();
-    if line.to_lowercase().contains("pass") {
+    let lower = line.to_lowercase();
+    if lower.contains("pass") || lower.contains("tok") {
         format!("line {} (not shown, it is about a password): {}", number + 1, error.message())
     } else {
         error.to_string().trim_end().to_owned()

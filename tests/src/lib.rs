@@ -11,6 +11,7 @@
 )]
 
 pub mod books;
+pub mod browser;
 pub mod crash;
 mod dice;
 pub mod engine;

@@ -41,8 +41,13 @@ try {
     await page.evaluate(axe);
     const { violations } = await page.evaluate(() => globalThis.axe.run());
     for (const { id, help, nodes } of violations) complain(name, `axe: ${id}: ${help}: ${nodes[0].html}`);
-    const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    if (over > 0) complain(name, `${over} pixels wider than the window`);
+    const over = await page.evaluate(() => {
+      const { scrollWidth, clientWidth } = document.documentElement;
+      const sticksOut = (one) => !one.closest(".wide") && one.getBoundingClientRect().right > clientWidth;
+      const found = [...document.querySelectorAll("body *")].filter(sticksOut);
+      return scrollWidth > clientWidth ? `${scrollWidth - clientWidth} pixels too wide: ${found.at(-1)?.outerHTML}` : null;
+    });
+    if (over) complain(name, over);
     await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
     if (name === "light" && (await page.$("#live"))) {
       const before = await page.$eval(".now", (one) => one.textContent);

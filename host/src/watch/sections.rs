@@ -78,7 +78,7 @@ pub(super) fn dead_letters(stored: &Stored, now_ms: i64, look: &Look) -> Markup 
             td { span.ago { (look.address(&mail.mailbox)) } }
             td { (mail.messages) }
             td { (look.time(mail.planned_ms, now_ms)) }
-            td { (look.sentence(mail.error.as_deref().unwrap_or("unknown"))) }
+            td.long { (look.sentence(mail.error.as_deref().unwrap_or("unknown"))) }
             td { (action("Retry", "retry", &mail.key, &mail.key)) " " (action("Discard", "discard", &mail.key, &mail.key)) }
         }
     };
@@ -172,7 +172,7 @@ pub(super) fn guests(stored: &Stored, report: &Report, look: &Look) -> Markup {
         html! {
             th scope="row" { (guest.name) @if guest.is_candidate { " (beside)" } }
             td { code { (guest.digest.get(..DIGEST_SHOWN).unwrap_or(&guest.digest)) } }
-            td { @match &guest.out { None => "in service", Some(why) => span.bad { (look.sentence(why)) } } }
+            td.long { @match &guest.out { None => "in service", Some(why) => span.bad { (look.sentence(why)) } } }
             td { (guest.calls) }
             td { (guest.failures) }
             td { (mean_ms) " ms" }
@@ -221,7 +221,7 @@ pub(super) fn last_mails(stored: &Stored, now_ms: i64, look: &Look) -> Markup {
             td { (mail.state) }
             td { span.ago { (look.address(&mail.person)) } }
             td { (mail.messages) }
-            td { (reason(mail, look)) }
+            td.long { (reason(mail, look)) }
         }
     };
     let rows: Vec<_> = stored.last.iter().map(row).collect();
@@ -267,7 +267,7 @@ pub(super) fn audit(stored: &Stored, now_ms: i64, look: &Look) -> Markup {
             td { (look.time(row.done_ms, now_ms)) }
             td { (who(&row.way, &row.who, look)) }
             td { (look.sentence(&row.what)) }
-            td { (look.sentence(row.detail.as_deref().unwrap_or_default())) }
+            td.long { (look.sentence(row.detail.as_deref().unwrap_or_default())) }
         }
     };
     let rows: Vec<_> = stored.audit.iter().map(row).collect();

@@ -7,6 +7,7 @@ use tracing::debug;
 use crate::{
     config,
     guest::{Answer, Directory, Guest, Limits, LogLine, Surroundings},
+    latest::Latest,
     translate::Attributes,
 };
 
@@ -15,7 +16,7 @@ use crate::{
 pub struct InService {
     guest: Guest,
     settings: Arc<BTreeMap<String, String>>,
-    attributes: Arc<Attributes>,
+    attributes: Arc<Latest<Attributes>>,
 }
 
 impl InService {
@@ -24,7 +25,7 @@ impl InService {
     pub const fn new(
         guest: Guest,
         settings: Arc<BTreeMap<String, String>>,
-        attributes: Arc<Attributes>,
+        attributes: Arc<Latest<Attributes>>,
     ) -> Self {
         Self { guest, settings, attributes }
     }
@@ -38,7 +39,7 @@ impl InService {
     /// What the administrator has configured about people.
     #[must_use]
     pub fn attributes(&self) -> Arc<Attributes> {
-        Arc::clone(&self.attributes)
+        self.attributes.now()
     }
 
     /// What a call with these people may look up.

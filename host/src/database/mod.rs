@@ -52,7 +52,7 @@ pub use self::{
     mails::{ReceivedRow, Why},
     outbox::Unsent,
     plans::Queueing,
-    status::{GapStatus, RoomStatus},
+    status::{GapStatus, RoomPosts, RoomStatus},
 };
 use self::{engine::Engine, writer::Writer};
 

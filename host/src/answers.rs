@@ -27,6 +27,7 @@ use crate::{
     config::Config,
     database::{Database, Said, Source, answer_key},
     exchange::Account,
+    latest::Latest,
     preferences::{OwnKey, Preference, Preferences},
     rooms::{Known, Rooms},
     state::State,
@@ -41,6 +42,7 @@ const ROOMS_SHOWN: usize = 50;
 /// Answers what people say.
 pub struct Answers {
     config: Arc<Config>,
+    current: Arc<Latest<Config>>,
     database: Database,
     rooms: Arc<Rooms>,
     account: Arc<Account>,
@@ -66,9 +68,10 @@ impl Answers {
     /// Prepares to answer.
     #[must_use]
     pub fn new(common: Common, account: Arc<Account>, to_mail: Arc<Notify>) -> Self {
-        let Common { config, database, rooms, preferences, state, .. } = common;
+        let Common { config, current, database, rooms, preferences, state, .. } = common;
         Self {
             config,
+            current,
             database,
             rooms,
             account,
@@ -96,13 +99,14 @@ impl Answers {
     pub fn command(&self, text: &str, addressed: bool) -> Option<Result<Command, CommandError>> {
         let login = self.config.chat.address.as_str().trim_start_matches("sip:");
         let login = login.split('@').next().unwrap_or_default();
-        Command::parse(text, &[self.config.mail.sender_name.as_str(), login], addressed)
+        let current = self.current.now();
+        Command::parse(text, &[current.mail.sender_name.as_str(), login], addressed)
     }
 
     /// The command that a message in a room is, if it is one.
     #[must_use]
     pub fn in_room(&self, message: &Message) -> Option<Result<Command, CommandError>> {
-        if !self.config.choices.in_rooms {
+        if !self.current.now().choices.in_rooms {
             return None;
         }
         let own = Address::new(self.config.chat.address.as_str());
@@ -148,7 +152,7 @@ impl Answers {
     ) -> Result<(), AnswerError> {
         let now_ms = clock::unix_ms();
         let done = command
-            .and_then(|command| command.within(self.preferences.limits()))
+            .and_then(|command| command.within(&self.preferences.limits()))
             .map_err(|error| error.to_string())
             .and_then(|command| self.obey(&person.address, command, place.as_ref()));
         let (choices, words) = match done {
@@ -156,7 +160,8 @@ impl Answers {
             Err(words) => (Vec::new(), format!("{words}.\n\n{HELP}")),
         };
         let answer = mailbox.map(|mailbox| {
-            let zone = self.config.defaults.time_zone.zone();
+            let current = self.current.now();
+            let zone = current.defaults.time_zone.zone();
             self.letter(person, mailbox, &words, &source, zone, now_ms)
         });
         let unanswered = answer.is_none();

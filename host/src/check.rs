@@ -1,5 +1,7 @@
 //! `chat-digest check`: goes the whole way but for sending, and says what it found.
 
+mod way;
+
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Result;
@@ -7,16 +9,18 @@ use bridge::member::Member;
 use tokio::sync::{Notify, watch};
 
 use crate::{
-    chat::Chat,
+    chat::{Chat, connect::candidates},
     common::Common,
-    config::{Config, RoomChoice},
+    config::{Config, HostPort, RoomChoice, Transport},
     database::{Database, Place},
     directory::Directory,
     exchange::Account,
     guests::Maker,
     rooms::Known,
     state::{ChatState, Snapshot, State},
+    tls,
 };
+use way::Way;
 
 /// Time for signing in and joining, and for the member lists after that.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -54,7 +58,9 @@ pub async fn check(config: Config) -> Result<ExitCode> {
     }
     let database = Database::open(scratch.path()).await?;
     let config = Arc::new(config);
+    way_to_exchange(&mut report, &config).await;
     let account = exchange(&mut report, &config).await;
+    way_to_pool(&mut report, &config).await;
     chat(&mut report, &config, &database, account).await?;
     database.close().await;
     println!(
@@ -98,6 +104,31 @@ fn guest(report: &mut Report, config: &Config, scratch: &std::path::Path) {
             Err(error) => report.bad(&format!("{error:#}")),
         }
     }
+}
+
+/// What is wrong with the files that a connection needs is told when it is made.
+async fn way_to_exchange(report: &mut Report, config: &Config) {
+    let Ok(url) = url::Url::parse(&config.mail.url) else { return };
+    let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else { return };
+    let server = HostPort { host: host.trim_matches(['[', ']']).to_owned(), port };
+    let Ok(tls) = tls::connector(config.mail.ca_file.as_deref(), false) else { return };
+    let tls = (url.scheme() == "https").then_some(&tls);
+    Way { side: "Exchange", section: "mail", key: "url", server: &server, tls }.go(report).await;
+}
+
+async fn way_to_pool(report: &mut Report, config: &Config) {
+    let servers = match candidates(&config.chat).await {
+        Ok(servers) => servers,
+        Err(error) => return report.bad(&format!("chat: {error}")),
+    };
+    if config.chat.server.is_none() {
+        let shown: Vec<String> = servers.iter().map(ToString::to_string).collect();
+        report.good(&format!("chat: DNS names {}", shown.join(", ")));
+    }
+    let connector = tls::connector(config.chat.ca_file.as_deref(), config.chat.legacy_tls);
+    let (Some(server), Ok(tls)) = (servers.first(), connector) else { return };
+    let tls = (config.chat.transport == Transport::Tls).then_some(&tls);
+    Way { side: "chat", section: "chat", key: "server", server, tls }.go(report).await;
 }
 
 async fn exchange(report: &mut Report, config: &Arc<Config>) -> Option<Arc<Account>> {
@@ -180,7 +211,7 @@ fn describe(report: &mut Report, config: &Config, now: &Snapshot, rooms: &[Known
         ChatState::Offline(why) => report.bad(&format!("chat: {why}")),
         ChatState::Connecting => report.bad("chat: no answer in time"),
         ChatState::SignedIn | ChatState::Live => {
-            report.good("chat: signed in; the chat service answers")
+            report.good("chat: signed in, provisioned, and the chat service answers")
         }
     }
     for (room, why) in &now.refused {

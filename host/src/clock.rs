@@ -52,6 +52,14 @@ pub fn run_fast(unix_ms: i64, times: u32) -> bool {
     FAST.set(fast).is_ok()
 }
 
+/// Microseconds by the clock that a service manager compares times by (`CLOCK_MONOTONIC`).
+#[must_use]
+pub fn monotonic_us() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    seconds.saturating_mul(1_000_000) + u64::try_from(time.tv_nsec / 1000).unwrap_or(0)
+}
+
 /// How long to wait for so many milliseconds of the calendar.
 #[must_use]
 pub fn calendar(ms: i64) -> Duration {

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use crate::{
-    config::Config, database::Database, leases::Leases, preferences::Preferences, rooms::Rooms,
-    state::State,
+    config::Config, database::Database, latest::Latest, leases::Leases, preferences::Preferences,
+    rooms::Rooms, state::State,
 };
 
 /// What several stages work with. Cheap to clone.
 #[derive(Clone)]
 pub struct Common {
-    /// The configuration.
+    /// The configuration that the host began with: what holds until it ends.
     pub config: Arc<Config>,
+    /// The configuration that holds now: what can change while the host runs is read here.
+    pub current: Arc<Latest<Config>>,
     /// Where the stages meet.
     pub database: Database,
     /// What is known about rooms.
@@ -33,6 +35,7 @@ impl Common {
             preferences: Arc::new(Preferences::new(&config)),
             rooms: Arc::default(),
             state: State::default(),
+            current: Arc::new(Latest::new(Arc::clone(&config))),
             config,
             database,
         }

@@ -30,6 +30,7 @@ use crate::{
     config::{self, Config},
     database::Database,
     exchange::{Account, GroupError},
+    latest::Latest,
     leases::Leases,
     preferences::Preferences,
     rooms::Rooms,
@@ -58,6 +59,7 @@ struct Found {
 /// The directory stage.
 pub struct Directory {
     config: Arc<Config>,
+    current: Arc<Latest<Config>>,
     database: Database,
     rooms: Arc<Rooms>,
     leases: Arc<Leases>,
@@ -67,9 +69,11 @@ pub struct Directory {
     /// Rung when a room's people are known: messages may wait for that.
     resolved: Arc<Notify>,
     remembered: HashMap<String, Found>,
+    export_path: Option<PathBuf>,
     export_read: Option<SystemTime>,
     /// The administrator's list of mailboxes, by SIP address.
     mailboxes: HashMap<String, String>,
+    mailboxes_path: Option<PathBuf>,
     mailboxes_read: Option<SystemTime>,
 }
 
@@ -103,10 +107,11 @@ impl Directory {
     /// Prepares the stage.
     #[must_use]
     pub fn new(common: Common, account: Arc<Account>, resolved: Arc<Notify>) -> Self {
-        let Common { config, database, rooms, leases, preferences, state } = common;
+        let Common { config, current, database, rooms, leases, preferences, state } = common;
         let remembered = HashMap::new();
         Self {
             config,
+            current,
             database,
             rooms,
             leases,
@@ -115,8 +120,10 @@ impl Directory {
             state,
             resolved,
             remembered,
+            export_path: None,
             export_read: None,
             mailboxes: HashMap::new(),
+            mailboxes_path: None,
             mailboxes_read: None,
         }
     }
@@ -126,7 +133,7 @@ impl Directory {
     pub async fn run(mut self, orders: mpsc::Sender<Order>, stop: watch::Receiver<bool>) {
         loop {
             let wait = match self.refresh().await {
-                Ok(()) => self.config.members.refresh.0,
+                Ok(()) => self.current.now().members.refresh.0,
                 Err(error) => {
                     warn!("directory: {error:#}; trying again in {} s", RETRY.as_secs());
                     self.state.mail(Some(format!("{error:#}")));
@@ -245,7 +252,8 @@ impl Directory {
 
     async fn add_user(&mut self, people: &mut People, one: &Membership) -> Result<()> {
         let address = one.principal.address.to_lowercase();
-        let configured = self.configured(&address).and_then(|person| person.mailbox.clone());
+        let current = self.current.now();
+        let configured = configured(&current, &address).and_then(|person| person.mailbox.clone());
         let configured = configured.map(|mailbox| mailbox.as_str().to_owned());
         let configured = configured.or_else(|| self.mailboxes.get(&address).cloned());
         let found = self.find(&address).await?;
@@ -264,7 +272,8 @@ impl Directory {
 
     /// The mailbox that the administrator's pattern names, if Exchange knows it.
     async fn by_pattern(&mut self, address: &str) -> Result<Option<String>> {
-        let pattern = self.config.members.mailbox_pattern.as_ref();
+        let current = self.current.now();
+        let pattern = current.members.mailbox_pattern.as_ref();
         let Some(mailbox) = pattern.and_then(|pattern| pattern.mailbox(address)) else {
             return Ok(None);
         };
@@ -297,11 +306,9 @@ impl Directory {
     }
 
     async fn group_mailbox(&self, one: &Membership) -> Result<Option<String>> {
-        let configured = self
-            .config
-            .groups
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(&one.principal.address));
+        let current = self.current.now();
+        let configured =
+            current.groups.iter().find(|(key, _)| key.eq_ignore_ascii_case(&one.principal.address));
         if let Some((_, mailbox)) = configured {
             return Ok(Some(mailbox.as_str().to_owned()));
         }
@@ -339,8 +346,9 @@ impl Directory {
                 return;
             }
         }
-        let configured = self.configured(address);
-        let defaults = &self.config.defaults;
+        let current = self.current.now();
+        let configured = configured(&current, address);
+        let defaults = &current.defaults;
         let language = configured.and_then(|person| person.language).unwrap_or(defaults.language);
         people.members.push(Member {
             person: Person { address: Address::new(address), name },
@@ -353,11 +361,6 @@ impl Directory {
                 .and_then(|person| person.time_zone.as_ref())
                 .map(|zone| zone.name().to_owned()),
         });
-    }
-
-    fn configured(&self, address: &str) -> Option<&config::Person> {
-        let mut people = self.config.people.iter();
-        people.find(|(key, _)| key.as_str().eq_ignore_ascii_case(address)).map(|(_, person)| person)
     }
 
     /// Asks Exchange for an entry with a scheme, such as `sip:anna@contoso.com`.
@@ -382,7 +385,13 @@ impl Directory {
     }
 
     fn read_mailboxes(&mut self) {
-        let Some(path) = self.config.members.mailboxes.clone() else { return };
+        let path = self.current.now().members.mailboxes.clone();
+        if self.mailboxes_path != path {
+            self.mailboxes_path.clone_from(&path);
+            self.mailboxes_read = None;
+            self.mailboxes.clear();
+        }
+        let Some(path) = path else { return };
         let read = read_if_changed(&path, self.mailboxes_read).and_then(|read| {
             let list = |(bytes, changed): (Vec<u8>, SystemTime)| {
                 Ok((read_mailbox_list(&String::from_utf8_lossy(&bytes))?, changed))
@@ -403,7 +412,11 @@ impl Directory {
     }
 
     fn read_export(&mut self) {
-        let Some(path) = self.config.members.export.clone() else { return };
+        let Some(path) = self.current.now().members.export.clone() else { return };
+        if self.export_path.as_ref() != Some(&path) {
+            self.export_path = Some(path.clone());
+            self.export_read = None;
+        }
         let read = read_if_changed(&path, self.export_read).and_then(|read| {
             read.map(|(bytes, changed)| Ok((Export::read(&bytes)?, changed))).transpose()
         });
@@ -420,6 +433,11 @@ impl Directory {
             ),
         }
     }
+}
+
+fn configured<'c>(config: &'c Config, address: &str) -> Option<&'c config::Person> {
+    let mut people = config.people.iter();
+    people.find(|(key, _)| key.as_str().eq_ignore_ascii_case(address)).map(|(_, person)| person)
 }
 
 /// Reads `sip:address mail@address` a line; blank lines and those that begin with `#` are passed over.

@@ -14,6 +14,7 @@ use tracing::debug;
 use crate::{
     config::{self, Within},
     guest::{Answer, Directory, Guest, Limits, LogLine, Surroundings},
+    latest::Latest,
     translate::Attributes,
 };
 
@@ -22,7 +23,7 @@ use crate::{
 pub struct InService {
     guest: Guest,
     settings: Arc<BTreeMap<String, String>>,
-    attributes: Arc<Attributes>,
+    attributes: Arc<Latest<Attributes>>,
     spent: Arc<Spent>,
 }
 
@@ -53,7 +54,7 @@ impl InService {
     pub fn new(
         guest: Guest,
         settings: Arc<BTreeMap<String, String>>,
-        attributes: Arc<Attributes>,
+        attributes: Arc<Latest<Attributes>>,
     ) -> Self {
         Self { guest, settings, attributes, spent: Arc::default() }
     }
@@ -73,7 +74,7 @@ impl InService {
     /// What the administrator has configured about people.
     #[must_use]
     pub fn attributes(&self) -> Arc<Attributes> {
-        Arc::clone(&self.attributes)
+        self.attributes.now()
     }
 
     /// What a call with these people may look up.

@@ -23,6 +23,7 @@ use crate::{
     config::Config,
     database::Database,
     exchange::{Account, CallError},
+    latest::Latest,
     leases::Leases,
 };
 
@@ -38,6 +39,7 @@ const PASSED_MAX: usize = 10_000;
 /// The stage that reads mail.
 pub struct Letters {
     config: Arc<Config>,
+    current: Arc<Latest<Config>>,
     database: Database,
     account: Arc<Account>,
     answers: Arc<Answers>,
@@ -49,19 +51,16 @@ impl Letters {
     /// Prepares the stage.
     #[must_use]
     pub fn new(common: Common, account: Arc<Account>, answers: Arc<Answers>) -> Self {
-        let Common { config, database, leases, .. } = common;
-        Self { config, database, account, answers, leases, passed: HashSet::new() }
+        let Common { config, current, database, leases, .. } = common;
+        Self { config, current, database, account, answers, leases, passed: HashSet::new() }
     }
 
     /// Reads mail until `stop` turns true.
     pub async fn run(mut self, stop: watch::Receiver<bool>) {
         loop {
             let mut wait = LOOK_EVERY;
-            if !self.config.choices.by_mail {
-                return stop_asked(stop).await;
-            }
-            if !self.leases.serves() {
-                // Another host does.
+            if !self.current.now().choices.by_mail || !self.leases.serves() {
+                // Nobody is to, for now, or another host does.
             } else if !self.answers.knows_rooms() {
                 // Nobody could be told what he gets.
                 wait = ROOMS_WAIT;

@@ -1,31 +1,46 @@
 //! The command line.
 
-use std::{
-    io::IsTerminal,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use host::{
-    authoring, check, config, database, demo,
+    authoring, check, config, demo,
     guests::{
         command,
         replay::{Replay, moment, replay},
     },
-    records,
-    run::Host,
-    status, verify,
+    journal::Prioritized,
+    manual, records, roster, service, status, verify,
     watch::audit,
 };
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
+
+/// What ends the help of the program: the one place that tells exit codes and the environment.
+const AFTER_HELP: &str = "\
+Try it without any server: chat-digest demo
+
+Exit codes:
+  0  well: the command did what it is for; `run` was asked to stop, and did
+  1  something is wrong: the last line on standard error says what, and what to do.
+     Also: `check` found something, `demo --exit` lost or doubled a mail, `why` found nothing,
+     `verify` misses a mail, `guest test` found a fault, `run` was asked twice to stop
+  2  the command line is wrong; nothing was done
+
+Environment:
+  CHAT_DIGEST_LOG        what is logged on standard error: info, debug, host::chat=trace, ...
+  NO_COLOR               no colours in the log
+  CREDENTIALS_DIRECTORY  where { credential = \"NAME\" } in the configuration is looked for (systemd sets it)
+  NOTIFY_SOCKET, WATCHDOG_USEC  systemd's, for `run`
+
+Signals for `run`:
+  SIGTERM, SIGINT  stops, within 40 s; a second one ends it at once, and the next start resumes
+  SIGHUP           reads the configuration and the files of members again; the log says what holds now";
 
 /// Puts the messages of Microsoft Persistent Chat rooms into their members' Outlook inboxes.
 #[derive(Parser)]
-#[command(version, about, after_help = "Try it without any server: chat-digest demo")]
+#[command(name = "chat-digest", version, after_help = AFTER_HELP)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -34,19 +49,29 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Runs the host until SIGTERM or Ctrl-C.
-    #[command(after_help = "Example: chat-digest run --config /etc/chat-digest/chat-digest.toml")]
+    #[command(after_help = "Example: chat-digest run --config /etc/chat-digest/chat-digest.toml\n\
+                      SIGHUP has it read the configuration again.")]
     Run {
         /// The configuration file; `chat-digest config` prints one with every key.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
     /// Says what would be done: connects, signs in, lists rooms and members. Sends nothing.
+    #[command(
+        after_help = "Example: chat-digest check --config /etc/chat-digest/chat-digest.toml\n\
+                      Exit code 1 if anything is marked FAIL."
+    )]
     Check {
         /// The configuration file.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
     /// Shows a conversation turn into mails: the real host between two servers on this machine.
+    #[command(
+        after_help = "Examples: chat-digest demo                        slowly, in a browser, until Ctrl-C\n          \
+                      chat-digest demo --posts 1000 --exit    as fast as it goes, with a count at the end\n          \
+                      chat-digest demo --schedule             digests of 08:00 within seconds"
+    )]
     Demo {
         /// Posts to play; left out, the whole conversation, slowly, again and again.
         #[arg(long, value_name = "N")]
@@ -63,6 +88,10 @@ enum Command {
         schedule: bool,
     },
     /// Runs only the two servers, for authors of guests and for other clients.
+    #[command(
+        after_help = "Examples: chat-digest embedded --json                  the demo's company; the first line says where\n          \
+                      chat-digest embedded --config company.toml   people, rooms and ports of your own"
+    )]
     Embedded {
         /// People, rooms, groups and ports; left out, the demo's company.
         #[arg(long, value_name = "FILE")]
@@ -72,11 +101,40 @@ enum Command {
         json: bool,
     },
     /// Shows hosts, rooms, gaps and mails, by what the database says.
+    #[command(after_help = "Examples: chat-digest status --config FILE\n          \
+                      chat-digest status --config FILE --json | jq .counts")]
     Status {
         /// The configuration file of the hosts, which may be running.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
         /// Prints one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Lists the rooms that the hosts have been in: members, last post, gaps, and who is in them now.
+    #[command(after_help = "Examples: chat-digest rooms --config FILE\n          \
+                      chat-digest rooms --config FILE --json | jq 'select(.gaps > 0)'")]
+    Rooms {
+        /// The configuration file of the hosts, which may be running.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Prints one line of JSON for each room.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Lists the members of rooms: who, mailbox, role, and what holds for them there.
+    #[command(
+        after_help = "Examples: chat-digest members --config FILE --room \"Ops*\"\n          \
+                      chat-digest members --config FILE --json | jq 'select(.mailbox == null)'"
+    )]
+    Members {
+        /// The configuration file of the hosts, which may be running.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// A room by name (`*` stands for any text) or address; left out, all rooms.
+        #[arg(long, value_name = "NAME")]
+        room: Option<String>,
+        /// Prints one line of JSON for each member.
         #[arg(long)]
         json: bool,
     },
@@ -116,6 +174,8 @@ enum Command {
         json: bool,
     },
     /// Lists mails that were given up or wait, and says why; retries or discards them.
+    #[command(after_help = "Examples: chat-digest outbox --config FILE\n          \
+                      chat-digest outbox --config FILE retry 426e3c5120059e8b6da32638ac76ae31")]
     Outbox {
         /// The configuration file of the host, which may be running.
         #[arg(long, value_name = "FILE")]
@@ -155,6 +215,8 @@ enum Command {
         json: bool,
     },
     /// Proves from a person's mails alone that none is missing and no message stands twice.
+    #[command(after_help = "Examples: chat-digest verify inbox.mbox\n          \
+                      chat-digest verify Maildir/ --from 12    older mails were deleted on purpose")]
     Verify {
         /// A mail (.eml), an mbox file, or a folder of either.
         #[arg(value_name = "MAILBOX-EXPORT")]
@@ -163,8 +225,40 @@ enum Command {
         #[arg(long, value_name = "N", default_value_t = 1)]
         from: u64,
     },
-    /// Prints a commented configuration with every key.
-    Config,
+    /// Prints a commented configuration with every key, or what holds by a file.
+    #[command(after_help = "Examples: chat-digest config > chat-digest.toml\n          \
+                      chat-digest config --effective --config chat-digest.toml   with defaults, secrets as ***\n          \
+                      chat-digest config --schema > chat-digest.schema.json      for editors")]
+    Config {
+        /// Prints what holds by a file and all that it includes; secrets are shown as `***`.
+        #[arg(long, requires = "config", group = "what")]
+        effective: bool,
+        /// Prints a JSON schema of the file.
+        #[arg(long, group = "what")]
+        schema: bool,
+        /// Prints the reference of all keys, in Markdown.
+        #[arg(long, group = "what")]
+        reference: bool,
+        /// The configuration file.
+        #[arg(long, value_name = "FILE", requires = "effective")]
+        config: Option<PathBuf>,
+    },
+    /// Prints the completions of a shell.
+    #[command(
+        after_help = "Example: chat-digest completions bash > /etc/bash_completion.d/chat-digest"
+    )]
+    Completions {
+        /// The shell.
+        shell: manual::Shell,
+    },
+    /// Prints the man page, or writes one for each command too.
+    #[command(after_help = "Examples: chat-digest man | man -l -\n          \
+                      chat-digest man --folder /usr/local/share/man/man1")]
+    Man {
+        /// A folder for the pages of the program and of all its commands.
+        #[arg(long, value_name = "FOLDER")]
+        folder: Option<PathBuf>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -195,6 +289,7 @@ enum GuestAction {
         shadow: bool,
     },
     /// Takes a loaded guest out again: what the configuration says holds.
+    #[command(after_help = "Example: chat-digest guest unload on-call --config FILE")]
     Unload {
         /// What it is called.
         #[arg(value_name = "NAME")]
@@ -207,6 +302,7 @@ enum GuestAction {
         shadow: bool,
     },
     /// Shows what a candidate beside a guest would have done otherwise.
+    #[command(after_help = "Example: chat-digest guest shadow on-call --config FILE")]
     Shadow {
         /// What the guest is called.
         #[arg(value_name = "NAME", default_value_t)]
@@ -219,6 +315,7 @@ enum GuestAction {
         json: bool,
     },
     /// Lists the guests that were loaded, and what each host makes of its guests.
+    #[command(after_help = "Example: chat-digest guest list --config FILE --json")]
     List {
         /// The configuration file of the hosts, which may be running.
         #[arg(long, value_name = "FILE")]
@@ -251,6 +348,9 @@ fn main() -> ExitCode {
             | Command::Embedded { .. }
             | Command::Check { .. }
             | Command::Status { .. }
+            | Command::Rooms { .. }
+            | Command::Members { .. }
+            | Command::Config { .. }
             | Command::Guest { .. }
             | Command::Replay { .. }
             | Command::Outbox { .. }
@@ -265,7 +365,7 @@ fn main() -> ExitCode {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(colours)
-        .with_target(false)
+        .event_format(Prioritized::new(tracing_subscriber::fmt::format().with_target(false)))
         .init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -284,7 +384,7 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 
 async fn obey(command: Command) -> Result<ExitCode> {
     match command {
-        Command::Run { config } => run(&config).await,
+        Command::Run { config } => service::run(&config).await,
         Command::Check { config } => check::check(config::load(&config)?).await,
         Command::Demo { posts, exit, json, schedule } => {
             demo::demo(demo::Options { posts, exit, json, schedule }, stop_signal()?).await
@@ -293,6 +393,10 @@ async fn obey(command: Command) -> Result<ExitCode> {
             demo::embedded(config.as_deref(), json, stop_signal()?).await
         }
         Command::Status { config, json } => status::status(&config::load(&config)?, json).await,
+        Command::Rooms { config, json } => roster::rooms(&config::load(&config)?, json).await,
+        Command::Members { config, room, json } => {
+            roster::members(&config::load(&config)?, room.as_deref(), json).await
+        }
         Command::Guest { action } => guest(action).await,
         Command::Replay { config, guest, from, to, name, room, render, json } => {
             let what =
@@ -315,8 +419,18 @@ async fn obey(command: Command) -> Result<ExitCode> {
             let well = verify::Report::read(&export)?.print(from);
             Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
-        Command::Config => {
-            print!("{}", config::EXAMPLE);
+        Command::Config { effective, schema, reference, config } => {
+            print_config(effective.then_some(config).flatten(), schema, reference)
+        }
+        Command::Completions { shell } => {
+            manual::completions(Arguments::command(), shell, &mut std::io::stdout())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Man { folder } => {
+            match folder {
+                Some(folder) => manual::man_pages(Arguments::command(), &folder)?,
+                None => manual::man_page(Arguments::command(), &mut std::io::stdout())?,
+            }
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -344,37 +458,14 @@ async fn guest(action: GuestAction) -> Result<ExitCode> {
     }
 }
 
-/// Runs the host; one that the others took for dead begins anew.
-async fn run(path: &Path) -> Result<ExitCode> {
-    let mut stop = std::pin::pin!(stop_signal()?);
-    loop {
-        let mut host = match Host::start(config::load(path)?).await {
-            Err(error) if is_lease_lost(&error) => {
-                warn!("{error:#}; it begins anew");
-                continue;
-            }
-            started => started?,
-        };
-        info!("running");
-        let ended = tokio::select! {
-            result = &mut stop => result.map(|()| None)?,
-            why = host.ended() => Some(why),
-        };
-        let lost = host.is_lost();
-        host.stop().await;
-        match ended {
-            None => return Ok(ExitCode::SUCCESS),
-            Some(_) if lost => warn!("the other hosts took this one for dead; it begins anew"),
-            Some(why) => {
-                error!("{why}");
-                return Ok(ExitCode::FAILURE);
-            }
-        }
+fn print_config(effective: Option<PathBuf>, schema: bool, reference: bool) -> Result<ExitCode> {
+    match effective {
+        Some(file) => print!("{}", manual::effective(&config::load(&file)?)?),
+        None if schema => println!("{}", serde_json::to_string_pretty(&manual::schema())?),
+        None if reference => print!("{}", manual::reference()),
+        None => print!("{}", config::EXAMPLE),
     }
-}
-
-fn is_lease_lost(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref(), Some(database::Error::LeaseLost { .. }))
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Listens for SIGTERM and SIGINT from now on; what comes back resolves at the first of them.

@@ -28,6 +28,7 @@ use crate::{
     guest::{CallError, PlanInput},
     guests::{AskError, Asked, Guests, Serving, Shadows},
     in_service::InService,
+    latest::Latest,
     leases::Leases,
     preferences::Preferences,
     rooms::Rooms,
@@ -52,7 +53,7 @@ const HOLD_MAX: Duration = Duration::from_secs(3600);
 
 /// The planner stage.
 pub struct Planner {
-    config: Arc<Config>,
+    current: Arc<Latest<Config>>,
     database: Database,
     rooms: Arc<Rooms>,
     leases: Arc<Leases>,
@@ -105,11 +106,11 @@ impl Planner {
         ring: Arc<Notify>,
         planned: Arc<Notify>,
     ) -> Self {
-        let Common { config, database, rooms, leases, preferences, state } = common;
+        let Common { config, current, database, rooms, leases, preferences, state } = common;
         let service = Address::new(config.chat.address.as_str());
         let salt = u64::from_le_bytes(clock::random());
         Self {
-            config,
+            current,
             database,
             rooms,
             leases,
@@ -281,7 +282,7 @@ impl Planner {
             timing.capped = capped.contains(&(person.as_str().to_owned(), today));
             timing
         };
-        settle(&id, plan, self.preferences.gathering(), timing, now_ms)
+        settle(&id, plan, &self.preferences.gathering(), timing, now_ms)
     }
 
     /// Asks the room's guest; `None` if it is busy for now, or the room is to wait for it.
@@ -290,7 +291,7 @@ impl Planner {
         let offer = Arc::new(Offer::new(&message, members, &self.service, salt));
         let (guests, serving) = (Arc::clone(&self.guests), self.guests.of(&room));
         let (asked, offered, id) = (Arc::clone(&serving), Arc::clone(&offer), room.id.clone());
-        let zone = self.config.defaults.time_zone.zone().clone();
+        let zone = self.current.now().defaults.time_zone.zone().clone();
         let shadows = Arc::clone(&self.shadows);
         let call = tokio::task::spawn_blocking(move || {
             let input = translate::plan_input(&message, &room, &offered, &zone);

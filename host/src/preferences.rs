@@ -20,6 +20,7 @@ use crate::{
     config::{Config, Pattern},
     database::Database,
     guests::Assignments,
+    latest::Latest,
 };
 
 /// Why the host skips somebody whom the guest would mail.
@@ -35,8 +36,18 @@ pub type OwnKey = (Address, Option<RoomId>);
 /// The preferences of everybody.
 #[derive(Debug)]
 pub struct Preferences {
+    configured: Latest<Configured>,
+    own: RwLock<HashMap<Address, OwnWords>>,
+    /// What the database said of the choices when they were read.
+    read: Mutex<Option<String>>,
+    guests: RwLock<Arc<Assignments>>,
+}
+
+/// What the configuration says.
+#[derive(Debug)]
+struct Configured {
     base: Choice,
-    rooms: Vec<RoomRule>,
+    rooms: Vec<Arc<RoomRule>>,
     people: HashMap<Address, Choice>,
     limits: Limits,
     gathering: Gathering,
@@ -45,10 +56,6 @@ pub struct Preferences {
     full: (u32, u64),
     mails_a_day: u32,
     zone: TimeZone,
-    own: RwLock<HashMap<Address, OwnWords>>,
-    /// What the database said of the choices when they were read.
-    read: Mutex<Option<String>>,
-    guests: RwLock<Arc<Assignments>>,
 }
 
 /// All that a person said.
@@ -93,10 +100,8 @@ pub struct Preference {
     pub must: bool,
 }
 
-impl Preferences {
-    /// What the configuration says; nobody has said anything yet.
-    #[must_use]
-    pub fn new(config: &Config) -> Self {
+impl Configured {
+    fn new(config: &Config) -> Self {
         let digest = &config.digest;
         let addresses = |list: &[crate::config::SipAddress]| {
             list.iter().map(|address| Address::new(address.as_str())).collect()
@@ -127,7 +132,7 @@ impl Preferences {
                 form: Some(digest.form.form()),
                 ..Choice::default()
             },
-            rooms: digest.rooms.iter().map(rule).collect(),
+            rooms: digest.rooms.iter().map(rule).map(Arc::new).collect(),
             people: people.filter(|(_, choice)| !choice.is_empty()).collect(),
             limits: config.choices.limits(),
             gathering: Gathering {
@@ -139,34 +144,62 @@ impl Preferences {
             full: (digest.messages, digest.bytes),
             mails_a_day: digest.mails_a_day,
             zone: config.defaults.time_zone.zone().clone(),
+        }
+    }
+
+    fn rules<'r>(&'r self, room: &'r Room) -> impl Iterator<Item = &'r Arc<RoomRule>> {
+        let fits =
+            |rule: &&Arc<RoomRule>| rule.room.fits(&room.name) || rule.room.fits(room.id.as_str());
+        self.rooms.iter().filter(fits)
+    }
+}
+
+impl Preferences {
+    /// What the configuration says; nobody has said anything yet.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        Self {
+            configured: Latest::new(Configured::new(config)),
             own: RwLock::default(),
             read: Mutex::default(),
             guests: RwLock::new(Arc::new(Assignments::configured(config))),
         }
     }
 
+    /// Takes over what another configuration says. What people have said stays, within its limits;
+    /// so do the guests.
+    pub fn reconfigure(&self, config: &Config) {
+        self.configured.put(Configured::new(config));
+        let limits = self.limits();
+        for words in self.words_mut().values_mut() {
+            for own in words.everywhere.iter_mut().chain(words.rooms.values_mut()) {
+                own.allowed = limits.allow(&own.said);
+            }
+        }
+    }
+
     /// How mail is gathered.
     #[must_use]
-    pub const fn gathering(&self) -> &Gathering {
-        &self.gathering
+    pub fn gathering(&self) -> Gathering {
+        self.configured.now().gathering
     }
 
     /// Messages and bytes with which a digest goes out at once; 0 for never.
     #[must_use]
-    pub const fn full(&self) -> (u32, u64) {
-        self.full
+    pub fn full(&self) -> (u32, u64) {
+        self.configured.now().full
     }
 
     /// Mails a person gets a day; 0 for as many as there are.
     #[must_use]
-    pub const fn mails_a_day(&self) -> u32 {
-        self.mails_a_day
+    pub fn mails_a_day(&self) -> u32 {
+        self.configured.now().mails_a_day
     }
 
     /// What people may choose.
     #[must_use]
-    pub const fn limits(&self) -> &Limits {
-        &self.limits
+    pub fn limits(&self) -> Limits {
+        self.configured.now().limits.clone()
     }
 
     /// Takes over what people have said, in place of what was known.
@@ -224,7 +257,7 @@ impl Preferences {
     }
 
     fn limited(&self, said: Choice) -> Own {
-        Own { allowed: self.limits.allow(&said), said }
+        Own { allowed: self.configured.now().limits.allow(&said), said }
     }
 
     /// Notes which guest is for which rooms.
@@ -241,15 +274,17 @@ impl Preferences {
     /// What holds for everybody in a room, to be asked about many people.
     #[must_use]
     pub fn in_room<'p>(&'p self, room: &'p Room) -> InRoom<'p> {
-        let rules: Vec<&RoomRule> = self.rules(room).collect();
-        let below = |below: Choice, rule: &&RoomRule| rule.choice.over(&below);
+        let configured = self.configured.now();
+        let rules: Vec<Arc<RoomRule>> = configured.rules(room).cloned().collect();
+        let below = |below: Choice, rule: &Arc<RoomRule>| rule.choice.over(&below);
         let away = rules.iter().filter_map(|rule| rule.only_when_away).next_back();
         InRoom {
             preferences: self,
             room,
-            below: rules.iter().fold(self.base.clone(), below),
-            only_when_away: away.unwrap_or(self.only_when_away),
+            below: rules.iter().fold(configured.base.clone(), below),
+            only_when_away: away.unwrap_or(configured.only_when_away),
             guest: self.guest(room),
+            configured,
             rules,
         }
     }
@@ -269,7 +304,7 @@ impl Preferences {
         changes: &[(OwnKey, Choice)],
     ) -> Preference {
         let after = |room: Option<&RoomId>| match changed(person, room, changes) {
-            Some(choice) => self.limits.allow(choice),
+            Some(choice) => self.limits().allow(choice),
             None => {
                 let own = self.words();
                 let own = own.get(person).and_then(|words| words.at(room));
@@ -292,26 +327,23 @@ impl Preferences {
             Some(choice) => choice.clone(),
             None => self.own(person, Some(&room.id)),
         };
-        if self.rules(room).any(|rule| rule.must.contains(person)) {
+        let configured = self.configured.now();
+        if configured.rules(room).any(|rule| rule.must.contains(person)) {
             return true;
         }
         if own.is_empty() {
-            return self.rules(room).any(|rule| rule.subscribers.contains(person));
+            return configured.rules(room).any(|rule| rule.subscribers.contains(person));
         }
         own.wish != Some(Wish::Off)
-    }
-
-    fn rules<'r>(&'r self, room: &'r Room) -> impl Iterator<Item = &'r RoomRule> {
-        let fits =
-            |rule: &&RoomRule| rule.room.fits(&room.name) || rule.room.fits(room.id.as_str());
-        self.rooms.iter().filter(fits)
     }
 
     /// Who gets an open room, which has no members: whoever subscribed.
     #[must_use]
     pub fn subscribers(&self, room: &Room) -> BTreeSet<Address> {
+        let configured = self.configured.now();
         let listed = |list: fn(&RoomRule) -> &BTreeSet<Address>| {
-            self.rules(room).flat_map(list).cloned().collect::<BTreeSet<_>>()
+            let rules = configured.rules(room).map(AsRef::as_ref);
+            rules.flat_map(list).cloned().collect::<BTreeSet<_>>()
         };
         let mut all = listed(|rule| &rule.subscribers);
         for (person, words) in self.words().iter() {
@@ -342,7 +374,8 @@ impl Preferences {
 pub struct InRoom<'p> {
     preferences: &'p Preferences,
     room: &'p Room,
-    rules: Vec<&'p RoomRule>,
+    configured: Arc<Configured>,
+    rules: Vec<Arc<RoomRule>>,
     /// What holds for whoever says nothing.
     below: Choice,
     only_when_away: bool,
@@ -367,7 +400,7 @@ impl InRoom<'_> {
 
     /// What holds for a person whose own word is this, the upper layer first.
     fn with(&self, person: &Address, [here, everywhere]: [Option<&Choice>; 2]) -> Preference {
-        let set = self.preferences.people.get(person);
+        let set = self.configured.people.get(person);
         let layers = [here, everywhere, set, Some(&self.below)];
         let layers = || layers.into_iter().flatten();
         let must = self.must(person);
@@ -381,7 +414,7 @@ impl InRoom<'_> {
                 .unwrap_or_else(Schedule::instant),
             form: layers().find_map(|layer| layer.form).unwrap_or_default(),
             zone_name: zone_name.filter(|_| zone.is_some()).map(str::to_owned),
-            zone: zone.unwrap_or_else(|| self.preferences.zone.clone()),
+            zone: zone.unwrap_or_else(|| self.configured.zone.clone()),
             must,
         }
     }

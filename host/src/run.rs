@@ -18,19 +18,21 @@ use crate::{
     directory::Directory,
     exchange::Account,
     guests::{self, Guests, Maker, Shadows},
+    latest::Latest,
     leases::{Keeper, Leases},
     letters::Letters,
     mail::{Mailer, compose::Composer},
     notices::Notices,
     planner::Planner,
     preferences::Preferences,
+    reload::{self, Changes},
     retention::Retention,
     state::State,
     watch::{Parts, Watch},
 };
 
 /// Time for all stages to finish what they do when the host stops.
-const STOP_TIME: Duration = Duration::from_secs(30);
+pub const STOP_TIME: Duration = Duration::from_secs(30);
 
 /// A running host.
 pub struct Host {
@@ -42,6 +44,9 @@ pub struct Host {
     pub guests: Arc<Guests>,
     /// Where the status page is served, if it is.
     pub page: Option<SocketAddr>,
+    current: Arc<Latest<Config>>,
+    preferences: Arc<Preferences>,
+    maker: Arc<Maker>,
     leases: Arc<Leases>,
     stop: watch::Sender<bool>,
     stages: JoinSet<&'static str>,
@@ -61,7 +66,7 @@ impl Host {
         let database = Database::open(Place::of(&config.store)?).await?;
         let account = Account::new(&config.mail)?;
         let common = Common { preferences, ..Common::new(Arc::clone(&config), database.clone()) };
-        let Common { rooms, leases, preferences, state, .. } = common.clone();
+        let Common { current, rooms, leases, preferences, state, .. } = common.clone();
         account.count_into(state.meters());
         let mut seen = database.seen().await?;
         for (room, uri, members) in database.rooms().await? {
@@ -74,7 +79,7 @@ impl Host {
         let (to_plan, to_mail) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let mut guest_keeper = guests::Keeper::new(
             Arc::clone(&config),
-            maker,
+            Arc::clone(&maker),
             Arc::clone(&guests),
             database.clone(),
             Arc::clone(&leases),
@@ -96,7 +101,7 @@ impl Host {
         let keeper = Keeper {
             leases: Arc::clone(&leases),
             rooms,
-            preferences,
+            preferences: Arc::clone(&preferences),
             state: state.clone(),
             orders: orders.clone(),
             asks_members: config.chat.assumed.members_command,
@@ -118,7 +123,7 @@ impl Host {
             Arc::clone(&to_mail),
         );
         let composer =
-            Composer::new(Arc::clone(&config), Arc::clone(&guests), Arc::clone(&shadows));
+            Composer::new(Arc::clone(&common.current), Arc::clone(&guests), Arc::clone(&shadows));
         let mailer = Mailer::new(common, account, composer, to_mail, orders.clone());
 
         let (stop, stopped) = watch::channel(false);
@@ -176,7 +181,23 @@ impl Host {
                 "status page"
             });
         }
-        Ok(Self { state, database, guests, page, leases, stop, stages })
+        Ok(Self { state, database, guests, page, current, preferences, maker, leases, stop, stages })
+    }
+
+    /// Takes over what can change while the host runs, and has the member lists read again; answers
+    /// what was taken over, and what holds only after a restart.
+    ///
+    /// # Errors
+    /// If the configurations cannot be compared, which none should: nothing has changed then.
+    pub fn reload(&self, read: &Config) -> Result<Changes> {
+        let holds = self.current.now();
+        let changes = reload::changes(&holds, read)?;
+        let config = Arc::new(reload::merged(&holds, read));
+        self.preferences.reconfigure(&config);
+        self.maker.reconfigure(&config);
+        self.current.put(config);
+        self.state.members_changed();
+        Ok(changes)
     }
 
     /// Stops: signs out, finishes what is on its way, and closes the database.

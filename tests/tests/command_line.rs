@@ -7,89 +7,17 @@
     reason = "tests stop at the first surprise"
 )]
 
-use std::{
-    path::Path,
-    process::{Output, Stdio},
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+mod program;
+
+use std::process::Stdio;
 
 use tests::{Settings, World, play};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
-    sync::watch,
+    process::Command,
 };
 
-/// Longest time for a program to say or do something.
-const WAIT: Duration = Duration::from_secs(120);
-
-fn program(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chat-digest-tested"));
-    command.args(arguments).stdin(Stdio::null()).kill_on_drop(true).env_remove("CHAT_DIGEST_LOG");
-    command
-}
-
-async fn output(arguments: &[&str]) -> (Output, String) {
-    let output = tokio::time::timeout(WAIT, program(arguments).output()).await.unwrap().unwrap();
-    let said = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    (output, said)
-}
-
-/// A running program and what it says.
-struct Running {
-    child: Child,
-    said: Arc<Mutex<String>>,
-    lines: watch::Receiver<usize>,
-}
-
-impl Running {
-    fn start(arguments: &[&str]) -> Self {
-        let mut child =
-            program(arguments).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-        let said = Arc::<Mutex<String>>::default();
-        let (count, lines) = watch::channel(0);
-        let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
-        let heard = Arc::clone(&said);
-        tokio::spawn(async move {
-            while let Ok(Some(line)) = stderr.next_line().await {
-                heard.lock().unwrap().push_str(&format!("{line}\n"));
-                count.send_modify(|count| *count += 1);
-            }
-        });
-        Self { child, said, lines }
-    }
-
-    fn said(&self) -> String {
-        self.said.lock().unwrap().clone()
-    }
-
-    /// Waits until it has said `words` so often.
-    async fn says(&mut self, words: &str, times: usize) {
-        let said = Arc::clone(&self.said);
-        let enough = |_: &usize| said.lock().unwrap().matches(words).count() >= times;
-        let waited = tokio::time::timeout(WAIT, self.lines.wait_for(enough)).await.is_ok();
-        assert!(waited, "not {times} times `{words}`:\n{}", self.said());
-    }
-
-    /// Asks it to stop, and waits for its end.
-    async fn terminate(mut self) -> (bool, String) {
-        let id = self.child.id().unwrap().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
-        let status = tokio::time::timeout(WAIT, self.child.wait()).await.unwrap().unwrap();
-        (status.success(), self.said())
-    }
-}
-
-async fn run(world: &World, config: &Path) -> Running {
-    let mut running = Running::start(&["run", "--config", config.to_str().unwrap()]);
-    running.says("chat: joined", world.company().rooms.len()).await;
-    running
-}
+use program::{WAIT, output, program, run};
 
 fn assert_discreet(said: &str) {
     for private in ["Quittengelee", "Zwetschgendatschi", "@tiny.example"] {
@@ -173,7 +101,7 @@ fn check_says_what_is_wrong() {
         assert_check_says(
             world,
             |settings| settings.set("chat.pasword", "x"),
-            &["chat-digest.toml", "pasword", "line ", "expected one of"],
+            &["chat-digest.toml", "pasword", "line ", "did you mean `password`?"],
         )
         .await;
         assert_check_says(

@@ -128,7 +128,7 @@ pub(crate) fn settled(
     let mut plan = Plan::check(&offer, vec![group]).unwrap();
     here.overrule(&mut plan);
     let timing = |member: &Member| here.timing(&member.person.address, false);
-    settle(&message.id(), plan, preferences.gathering(), timing, message.received_ms)
+    settle(&message.id(), plan, &preferences.gathering(), timing, message.received_ms)
 }
 
 /// Fills a database in a child, whose memory ends with it.

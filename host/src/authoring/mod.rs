@@ -30,6 +30,7 @@ use trial::Trial;
 #[derive(Subcommand)]
 pub enum Action {
     /// Writes a new project that builds and passes `guest test`.
+    #[command(after_help = "Example: chat-digest guest new my-guest --lang python")]
     New {
         /// What the guest is called; also the new folder's name.
         name: String,
@@ -41,6 +42,7 @@ pub enum Action {
         dir: PathBuf,
     },
     /// Builds a project's component, or says what is missing for that and how to install it.
+    #[command(after_help = "Example: cd my-guest && chat-digest guest build")]
     Build {
         /// The project.
         #[arg(value_name = "DIR", default_value = ".")]
@@ -50,6 +52,9 @@ pub enum Action {
         wasi: bool,
     },
     /// Tries a guest with sample rooms and hostile messages; exit code 1 if there are errors.
+    #[command(
+        after_help = "Example: chat-digest guest test my-guest.wasm --set default=digest --json"
+    )]
     Test {
         /// The component.
         file: PathBuf,
@@ -61,6 +66,7 @@ pub enum Action {
         json: bool,
     },
     /// Shows the mails about sample rooms in a browser, and anew whenever the file changes.
+    #[command(after_help = "Example: chat-digest guest preview my-guest.wasm --port 8080")]
     Preview {
         /// The component.
         file: PathBuf,
@@ -72,6 +78,7 @@ pub enum Action {
         settings: Vec<(String, String)>,
     },
     /// Prints a guest's interface version, imports, size, and what its calls cost.
+    #[command(after_help = "Example: chat-digest guest inspect my-guest.wasm")]
     Inspect {
         /// The component.
         file: PathBuf,

@@ -7,12 +7,13 @@ use bridge::{
     preference::{Form, Limits},
     schedule::Schedule,
 };
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::{Pattern, SipAddress, Wish as ConfigWish, Zone};
 
 /// When collected messages are mailed.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Digest {
     /// `every 2h`, `weekdays at 08:00`, `cron 0 8 * * 1-5`, in each reader's zone.
@@ -56,7 +57,7 @@ impl Default for Digest {
 }
 
 /// What is otherwise in the rooms whose name fits.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RoomDigest {
     /// The room's name, `*` for any text, or its address.
@@ -79,15 +80,24 @@ pub struct RoomDigest {
     pub subscribers: Vec<SipAddress>,
 }
 
-/// A schedule in words.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+/// A schedule in words, by each reader's own clock: `instant`, `every 15m`, `every 2h`, `hourly`,
+/// `daily at 08:00`, `weekdays at 08:00 and 16:30`, `mon, thu at 09:00`, or `cron 0 8 * * 1-5` (minute,
+/// hour, day of the month, month, day of the week).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(title = "schedule")]
 pub struct When(pub Schedule);
 
 impl Default for When {
     fn default() -> Self {
         let hourly = Schedule::every(Duration::from_secs(3600));
         Self(hourly.unwrap_or_else(|_| Schedule::instant()))
+    }
+}
+
+impl From<When> for String {
+    fn from(when: When) -> Self {
+        when.0.as_str().to_owned()
     }
 }
 
@@ -100,7 +110,7 @@ impl TryFrom<String> for When {
 }
 
 /// How a digest reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Shape {
     /// Every message.
@@ -121,8 +131,9 @@ impl Shape {
 }
 
 /// Seconds, at most a day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "u32")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(try_from = "u32", into = "u32")]
+#[schemars(title = "seconds", extend("maximum" = 86_400))]
 pub struct Seconds(pub u32);
 
 impl Seconds {
@@ -130,6 +141,12 @@ impl Seconds {
     #[must_use]
     pub fn millis(self) -> i64 {
         i64::from(self.0) * 1000
+    }
+}
+
+impl From<Seconds> for u32 {
+    fn from(seconds: Seconds) -> Self {
+        seconds.0
     }
 }
 
@@ -145,7 +162,7 @@ impl TryFrom<u32> for Seconds {
 }
 
 /// What people may choose for themselves, in a room or by mail.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Choices {
     /// Which of `instant`, `digest`, `mentions` and `off`.

@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::{Pattern, Within};
 
@@ -12,7 +13,7 @@ const NAME_BYTES_MAX: usize = 64;
 const FAILURES: u32 = 10;
 
 /// The guest of all rooms that no other is for, and the bounds of every guest's calls.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Guest {
     /// The component; left out, the built-in guest runs.
@@ -40,7 +41,7 @@ pub struct Guest {
 }
 
 /// A guest for some rooms.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RoomGuest {
     /// What it is called in the log, by `chat-digest guest`, and on the status page.
@@ -67,7 +68,7 @@ pub struct RoomGuest {
 }
 
 /// Who may see a room.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Privacy {
     /// Everybody may enter.
@@ -79,7 +80,7 @@ pub enum Privacy {
 }
 
 /// What a room is for.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RoomKind {
     /// Members write.
@@ -89,7 +90,7 @@ pub enum RoomKind {
 }
 
 /// What takes the place of an answer that a guest does not give.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFailure {
     /// The built-in guest's answer.
@@ -100,7 +101,7 @@ pub enum OnFailure {
 }
 
 /// Failures in a row; 0 for any number.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Failures(pub u32);
 
 impl Default for Failures {
@@ -110,8 +111,9 @@ impl Default for Failures {
 }
 
 /// What a guest is called: 1 to 64 lower-case letters, digits, `-` and `_`.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(title = "name of a guest")]
 pub struct GuestName(String);
 
 impl GuestName {
@@ -145,6 +147,12 @@ impl TryFrom<String> for GuestName {
     }
 }
 
+impl From<GuestName> for String {
+    fn from(name: GuestName) -> Self {
+        name.0
+    }
+}
+
 impl std::str::FromStr for GuestName {
     type Err = String;
 
@@ -159,15 +167,17 @@ impl fmt::Display for GuestName {
     }
 }
 
-/// Refuses two guests of one name, and one that is called as the guest of all other rooms.
-pub(super) fn check_names(guests: &[RoomGuest]) -> Result<(), String> {
+/// Refuses two guests of one name, and one that is called as the guest of all other rooms; says which.
+pub(super) fn check_names(guests: &[RoomGuest]) -> Result<(), (usize, String)> {
     for (place, guest) in guests.iter().enumerate() {
         let name = &guest.name;
         if name.as_str() == GuestName::DEFAULT {
-            return Err(format!("`{name}` is the guest under [guest]: take another name"));
+            let what = format!("`{name}` is the guest under [guest]: take another name");
+            return Err((place, what));
         }
         if guests.iter().take(place).any(|other| other.name == *name) {
-            return Err(format!("two guests are called `{name}`: give one of them another name"));
+            let what = format!("two guests are called `{name}`: give one of them another name");
+            return Err((place, what));
         }
     }
     Ok(())

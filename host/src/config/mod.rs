@@ -1,9 +1,14 @@
 //! The configuration file: TOML to checked types. An unknown key or a bad value is an error that
-//! shows the line and says what is allowed; nothing is guessed.
+//! shows the line and says what is allowed; nothing is guessed. The comments of the types below are
+//! the reference for administrators and the schema for editors (`crate::manual`).
 
 mod digest;
 mod guest;
+mod mistake;
+mod people;
 mod read;
+mod secret;
+mod source;
 mod value;
 mod watch;
 
@@ -11,18 +16,22 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 pub use digest::{Choices, Digest, RoomDigest, Seconds, Shape, When};
 pub use guest::{Failures, Guest, GuestName, OnFailure, Privacy, RoomGuest, RoomKind};
+pub use people::{Defaults, Language, Person, Wish};
 pub use read::{ConfigError, EXAMPLE, load, parse};
-use serde::Deserialize;
-pub use value::{
-    HostPort, MailboxPattern, Pattern, SecretSource, SipAddress, SmtpAddress, Within, Zone,
-    credentials,
-};
+use schemars::JsonSchema;
+pub use secret::{SecretSource, credentials};
+use serde::{Deserialize, Serialize};
+pub use value::{HostPort, MailboxPattern, Pattern, SipAddress, SmtpAddress, Within, Zone};
 pub use watch::Watch;
 
 /// All that `chat-digest run --config FILE` needs to know.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// Files with more keys, beside this one; each is read as if it stood here. `*` in the last part
+    /// of a name stands for any text. They include no others, and a key stands in one file only.
+    #[serde(default)]
+    pub include: Vec<String>,
     /// The chat side.
     pub chat: Chat,
     /// The mail side.
@@ -62,7 +71,7 @@ pub struct Config {
 }
 
 /// How to reach and sign in to the Front End pool.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Chat {
     /// The service account's SIP address.
@@ -71,7 +80,8 @@ pub struct Chat {
     pub login: String,
     /// Where its password is.
     pub password: SecretSource,
-    /// Front End `host:port`; left out, it is found by DNS (dossier 1.1).
+    /// Front End `host:port`; left out, it is found by DNS (`_sipinternaltls._tcp` of the domain and
+    /// so on).
     pub server: Option<HostPort>,
     /// `tls`, or `tcp` for a pool that has no certificate.
     #[serde(default)]
@@ -99,7 +109,7 @@ fn user_agent() -> String {
 }
 
 /// Switches for assumed wire forms; all off for a real server.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Assumed {
     /// `cmd:x-getmembers` lists a room's members.
@@ -111,7 +121,7 @@ pub struct Assumed {
 }
 
 /// How SIP travels.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
     /// TLS, as every pool offers it.
@@ -122,7 +132,7 @@ pub enum Transport {
 }
 
 /// How to reach and use Exchange.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Mail {
     /// `https://HOST/EWS/Exchange.asmx`.
@@ -160,7 +170,7 @@ fn sender_name() -> String {
 }
 
 /// How the account signs in to Exchange.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SignIn {
     /// NTLM with channel binding, what Exchange offers by default.
@@ -171,7 +181,7 @@ pub enum SignIn {
 }
 
 /// How a mail is handed to Exchange.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     /// As MIME: our text part and our headers stay as written.
@@ -182,13 +192,20 @@ pub enum Format {
 }
 
 /// Connections to Exchange, 1 to 10 (its default limit for one account is 27).
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(try_from = "u8")]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(try_from = "u8", into = "u8")]
+#[schemars(title = "number", extend("minimum" = 1, "maximum" = 10))]
 pub struct Lanes(pub u8);
 
 impl Default for Lanes {
     fn default() -> Self {
         Self(4)
+    }
+}
+
+impl From<Lanes> for u8 {
+    fn from(lanes: Lanes) -> Self {
+        lanes.0
     }
 }
 
@@ -205,7 +222,7 @@ impl TryFrom<u8> for Lanes {
 }
 
 /// One way to choose rooms.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "lowercase")]
 pub enum RoomChoice {
     /// The room of this address, `ma-chan://domain/guid`.
@@ -217,7 +234,7 @@ pub enum RoomChoice {
 }
 
 /// Where member lists come from; what is switched on is merged.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Members {
     /// JSON file made from `Get-CsPersistentChatRoom`, read again when it changes.
@@ -233,13 +250,20 @@ pub struct Members {
 }
 
 /// Seconds between two readings of the member lists, at least 1.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(try_from = "u32")]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(try_from = "u32", into = "u32")]
+#[schemars(title = "seconds", extend("minimum" = 1))]
 pub struct Refresh(pub Duration);
 
 impl Default for Refresh {
     fn default() -> Self {
         Self(Duration::from_secs(900))
+    }
+}
+
+impl From<Refresh> for u32 {
+    fn from(refresh: Refresh) -> Self {
+        Self::try_from(refresh.0.as_secs()).unwrap_or(Self::MAX)
     }
 }
 
@@ -254,87 +278,8 @@ impl TryFrom<u32> for Refresh {
     }
 }
 
-/// What the administrator knows about a person.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Person {
-    /// The mailbox, when Exchange cannot tell it from the SIP address.
-    pub mailbox: Option<SmtpAddress>,
-    /// What the person wants.
-    pub wish: Option<Wish>,
-    /// When the person's digest comes.
-    pub schedule: Option<When>,
-    /// How it reads.
-    pub form: Option<Shape>,
-    /// Two letters, e.g. `de`.
-    pub language: Option<Language>,
-    /// e.g. `Europe/Berlin`.
-    pub time_zone: Option<Zone>,
-    /// What the guest may look up, e.g. `department = "Sales"`.
-    pub attributes: BTreeMap<String, String>,
-}
-
-/// What a person wants.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub enum Wish {
-    /// Every message at once.
-    Instant,
-    /// Everything, collected.
-    Digest,
-    /// At once what names the person, the rest collected.
-    Mentions,
-    /// No mail.
-    Off,
-}
-
-impl Wish {
-    /// The word that stands for it in the configuration.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Instant => "instant",
-            Self::Digest => "digest",
-            Self::Mentions => "mentions",
-            Self::Off => "off",
-        }
-    }
-}
-
-/// A language of two ASCII letters.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(try_from = "String")]
-pub struct Language(pub [u8; 2]);
-
-impl TryFrom<String> for Language {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        match text.as_bytes() {
-            [a, b] if a.is_ascii_lowercase() && b.is_ascii_lowercase() => Ok(Self([*a, *b])),
-            _ => Err(format!("`{text}` is no language: two small letters are wanted, e.g. `en`")),
-        }
-    }
-}
-
-/// What holds for people of whom nothing is said.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Defaults {
-    /// The language of mails.
-    pub language: Language,
-    /// The time zone of the times in mails.
-    pub time_zone: Zone,
-}
-
-impl Default for Defaults {
-    fn default() -> Self {
-        Self { language: Language(*b"en"), time_zone: Zone::utc() }
-    }
-}
-
 /// Where the database and the compiled guests are.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Store {
     /// A directory for the service alone; made if it is missing.
@@ -352,13 +297,20 @@ pub struct Store {
 }
 
 /// Seconds of a lease, 3 to 3600.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(try_from = "u32")]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(try_from = "u32", into = "u32")]
+#[schemars(title = "seconds", extend("minimum" = 3, "maximum" = 3600))]
 pub struct Lease(pub Duration);
 
 impl Default for Lease {
     fn default() -> Self {
         Self(Duration::from_secs(30))
+    }
+}
+
+impl From<Lease> for u32 {
+    fn from(lease: Lease) -> Self {
+        Self::try_from(lease.0.as_secs()).unwrap_or(Self::MAX)
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Config, Mail, SignIn, guest};
+use serde::Deserialize as _;
+use toml::{Deserializer, Spanned};
 
-/// Longest configuration file, in bytes.
-const CONFIG_BYTES_MAX: u64 = 1 << 20;
+use super::{Config, Mail, SignIn, guest, source::Sources};
 
 /// A commented configuration with every key.
 pub const EXAMPLE: &str = include_str!("example.toml");
@@ -21,7 +21,7 @@ pub enum ConfigError {
         /// What the system says.
         what: String,
     },
-    /// A line is wrong; the text shows it.
+    /// Something in it is wrong; the text shows where.
     #[error("{}: {what}", path.display())]
     Line {
         /// The file.
@@ -29,74 +29,51 @@ pub enum ConfigError {
         /// Line, column, the line itself and what is allowed.
         what: String,
     },
-    /// Keys that are each right do not fit together.
-    #[error("{}: {key}: {what}", path.display())]
-    Key {
-        /// The file.
-        path: PathBuf,
-        /// The key.
-        key: &'static str,
-        /// What is wrong and what to do.
-        what: String,
-    },
 }
 
-/// Reads and checks a configuration file.
+/// Reads and checks a configuration file, with the files that it includes.
 ///
 /// # Errors
 /// [`ConfigError`], with the file and, where there is one, the line.
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
-    let failed = |what: String| ConfigError::File { path: path.to_owned(), what };
-    let length = std::fs::metadata(path).map_err(|error| failed(error.to_string()))?.len();
-    if length > CONFIG_BYTES_MAX {
-        return Err(failed(format!("{length} bytes, at most {CONFIG_BYTES_MAX} are read")));
-    }
-    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-    parse(&text, path)
+    check(&Sources::read(path)?)
 }
 
-/// Checks the text of a configuration file; `path` is for the messages.
+/// Checks the text of a configuration file; `path` is for the messages. What it includes is not read.
 ///
 /// # Errors
-/// [`ConfigError::Line`] or [`ConfigError::Key`].
+/// [`ConfigError::Line`].
 pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
-    let config: Config = toml::from_str(text)
-        .map_err(|error| ConfigError::Line { path: path.to_owned(), what: shown(text, &error) })?;
-    check_mail(&config.mail).map_err(|what| ConfigError::Key {
-        path: path.to_owned(),
-        key: "mail.url",
-        what,
-    })?;
-    guest::check_names(&config.guests).map_err(|what| ConfigError::Key {
-        path: path.to_owned(),
-        key: "guests.name",
-        what,
-    })?;
-    Ok(config)
+    check(&Sources::of(text, path))
 }
 
-/// The error with its line, but for a line with a password or a token: that ends in logs and in
-/// tickets.
-fn shown(text: &str, error: &toml::de::Error) -> String {
-    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-    let number = before.matches('\n').count();
-    let line = text.lines().nth(number).unwrap_or_default();
-    let lower = line.to_lowercase();
-    if lower.contains("pass") || lower.contains("tok") {
-        format!("line {} (not shown, it is about a password): {}", number + 1, error.message())
-    } else {
-        error.to_string().trim_end().to_owned()
-    }
+fn check(sources: &Sources) -> Result<Config, ConfigError> {
+    let keys = sources.merged()?;
+    let config = Config::deserialize(Deserializer::from(keys.clone()));
+    let config = config.map_err(|error| sources.error(error.span(), error.message()))?;
+    let keys = keys.get_ref();
+    check_mail(&config.mail).map_err(|what| {
+        let at = keys.get("mail").and_then(|mail| mail.get_ref().get("url")).map(Spanned::span);
+        sources.error(at, &format!("mail.url: {what}"))
+    })?;
+    guest::check_names(&config.guests).map_err(|(place, what)| {
+        let guest = keys.get("guests").and_then(|guests| guests.get_ref().get(place));
+        let at = guest.and_then(|guest| guest.get_ref().get("name")).map(Spanned::span);
+        sources.error(at, &format!("guests.name: {what}"))
+    })?;
+    Ok(config)
 }
 
 /// Credentials travel only over TLS, or inside this machine.
 fn check_mail(mail: &Mail) -> Result<(), String> {
     let url = url::Url::parse(&mail.url).map_err(|error| {
         format!(
-            "`{}` is no URL ({error}); it looks like `https://mail.contoso.com/EWS/Exchange.asmx`",
-            mail.url
+            "this is no URL ({error}); it looks like `https://mail.contoso.com/EWS/Exchange.asmx`"
         )
     })?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("it names an account: that belongs in `login` and `password`".to_owned());
+    }
     let loopback = match url.host_str() {
         Some("localhost") => true,
         Some(host) => {
@@ -136,6 +113,22 @@ mod tests {
         assert!(said.contains("line "), "{said}");
         assert!(said.contains("folder"), "{said}");
         assert!(said.contains("directory"), "{said}");
+        let said = error(|text| text.replace("[digest]", "[digest]\nshedule = 1"));
+        assert!(
+            said.contains("| ^^^^^^^\n") && said.contains("did you mean `schedule`?"),
+            "{said}"
+        );
+        let said = error(|text| text.replace("[mail]", "[mial]"));
+        assert!(said.contains("did you mean `mail`?"), "{said}");
+        let said = error(|text| text.replace("wish = \"digest\"", "wish = \"digests\""));
+        assert!(said.contains("did you mean `digest`?"), "{said}");
+        let said = parse("", Path::new("c.toml")).unwrap_err().to_string();
+        assert_eq!(said, "c.toml: `chat` is missing here; `chat-digest config` shows every key");
+        let said = error(|text| text.replace("login = ", "# "));
+        assert!(
+            said.contains("line 6, column 1\n") && said.contains("`login` is missing"),
+            "{said}"
+        );
     }
 
     #[test]
@@ -166,7 +159,10 @@ mod tests {
     #[test]
     fn passwords_do_not_travel_in_the_open() {
         let said = error(|text| text.replace("https://", "http://"));
-        assert!(said.contains("mail.url") && said.contains("https"), "{said}");
+        assert!(said.contains("mail.url") && said.contains("use https"), "{said}");
+        assert!(said.contains(": line ") && said.contains("| url = \"http://"), "{said}");
+        let said = error(|text| text.replace("https://", "https://me:hunter2@"));
+        assert!(said.contains("mail.url") && !said.contains("hunter2"), "{said}");
     }
 
     #[test]
@@ -185,7 +181,9 @@ mod tests {
         {
             let text = text.replace("password = \"hunter2\"", wrong);
             let said = parse(&text, Path::new("c.toml")).unwrap_err().to_string();
-            assert!(said.contains("c.toml: line 8 ") && !said.contains("hunter2"), "{said}");
+            let line = EXAMPLE.lines().position(|line| line.starts_with("password")).unwrap() + 1;
+            let line = format!("c.toml: line {line} ");
+            assert!(said.contains(&line) && !said.contains("hunter2"), "{said}");
         }
     }
 }

@@ -1,16 +1,16 @@
 //! Values that can be wrong in more ways than their TOML type shows.
 
-use std::{fmt, path::PathBuf};
+use std::{borrow::Cow, fmt};
 
-use ntlm::{Credentials, Secret};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-/// Longest secret read from a file, in bytes.
-const SECRET_BYTES_MAX: u64 = 4096;
-
 /// A SIP address, `sip:user@domain`, in lower case.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(title = "SIP address")]
 pub struct SipAddress(String);
 
 impl SipAddress {
@@ -39,6 +39,36 @@ impl TryFrom<String> for SipAddress {
     }
 }
 
+impl From<SmtpAddress> for String {
+    fn from(address: SmtpAddress) -> Self {
+        address.0
+    }
+}
+
+impl From<MailboxPattern> for String {
+    fn from(pattern: MailboxPattern) -> Self {
+        pattern.0
+    }
+}
+
+impl From<HostPort> for String {
+    fn from(server: HostPort) -> Self {
+        server.to_string()
+    }
+}
+
+impl From<Pattern> for String {
+    fn from(pattern: Pattern) -> Self {
+        pattern.0.join("*")
+    }
+}
+
+impl From<Zone> for String {
+    fn from(zone: Zone) -> Self {
+        zone.name().to_owned()
+    }
+}
+
 impl From<SipAddress> for String {
     fn from(address: SipAddress) -> Self {
         address.0
@@ -46,8 +76,9 @@ impl From<SipAddress> for String {
 }
 
 /// A mail address, `user@domain`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(title = "mail address")]
 pub struct SmtpAddress(String);
 
 impl SmtpAddress {
@@ -70,8 +101,9 @@ impl TryFrom<String> for SmtpAddress {
 }
 
 /// A mail address made from a SIP address: `{user}` and `{domain}` stand for its parts.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(title = "pattern of a mail address")]
 pub struct MailboxPattern(String);
 
 impl MailboxPattern {
@@ -105,9 +137,29 @@ fn is_word(text: &str) -> bool {
 }
 
 /// A number with bounds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "u32")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "u32", into = "u32")]
 pub struct Within<const MIN: u32, const MAX: u32>(pub u32);
+
+impl<const MIN: u32, const MAX: u32> From<Within<MIN, MAX>> for u32 {
+    fn from(Within(number): Within<MIN, MAX>) -> Self {
+        number
+    }
+}
+
+impl<const MIN: u32, const MAX: u32> JsonSchema for Within<MIN, MAX> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("number {MIN} to {MAX}").into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "title": "number", "type": "integer", "minimum": MIN, "maximum": MAX })
+    }
+}
 
 impl<const MIN: u32, const MAX: u32> TryFrom<u32> for Within<MIN, MAX> {
     type Error = String;
@@ -120,9 +172,10 @@ impl<const MIN: u32, const MAX: u32> TryFrom<u32> for Within<MIN, MAX> {
     }
 }
 
-/// `host:port`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+/// A server and its port, e.g. `pool.contoso.com:5061`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(title = "host:port")]
 pub struct HostPort {
     /// A name or an address.
     pub host: String,
@@ -147,13 +200,18 @@ impl TryFrom<String> for HostPort {
 
 impl fmt::Display for HostPort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
+        let Self { host, port } = self;
+        match host.contains(':') {
+            true => write!(f, "[{host}]:{port}"),
+            false => write!(f, "{host}:{port}"),
+        }
     }
 }
 
-/// A name with `*` for any text; letter case does not count.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+/// A name, in which `*` stands for any text; letter case does not count.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(title = "name, `*` for any text")]
 pub struct Pattern(Vec<String>);
 
 impl TryFrom<String> for Pattern {
@@ -196,93 +254,10 @@ impl Pattern {
     }
 }
 
-/// Where a secret stands. It never stands in the open in the output of this program.
-#[derive(Clone, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "a password is text, or one of { file = \"…\" }, { env = \"…\" }, { credential = \"…\" }"
-)]
-pub enum SecretSource {
-    /// In the configuration itself.
-    Inline(InlineSecret),
-    /// Elsewhere.
-    Elsewhere(SecretPlace),
-}
-
-/// A secret in the configuration file.
-#[derive(Clone, Deserialize)]
-#[serde(from = "String")]
-pub struct InlineSecret(Secret);
-
-impl From<String> for InlineSecret {
-    fn from(text: String) -> Self {
-        Self(Secret::new(text))
-    }
-}
-
-/// A place that holds a secret.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "lowercase")]
-pub enum SecretPlace {
-    /// A file; a line end at its end is cut off.
-    File(PathBuf),
-    /// An environment variable.
-    Env(String),
-    /// A credential of systemd, from `$CREDENTIALS_DIRECTORY`.
-    Credential(String),
-}
-
-impl fmt::Debug for SecretSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Inline(_) => f.write_str("***"),
-            Self::Elsewhere(place) => place.fmt(f),
-        }
-    }
-}
-
-impl SecretSource {
-    /// Reads the secret.
-    ///
-    /// # Errors
-    /// A sentence that names the place and what is wrong with it.
-    pub fn read(&self) -> Result<Secret, String> {
-        match self {
-            Self::Inline(InlineSecret(secret)) => Ok(secret.clone()),
-            Self::Elsewhere(SecretPlace::File(path)) => read_file(path),
-            Self::Elsewhere(SecretPlace::Env(name)) => std::env::var(name)
-                .map(Secret::new)
-                .map_err(|_| format!("the environment variable `{name}` is not set")),
-            Self::Elsewhere(SecretPlace::Credential(name)) => {
-                let directory = std::env::var_os("CREDENTIALS_DIRECTORY").ok_or_else(|| {
-                    format!("credential `{name}`: $CREDENTIALS_DIRECTORY is not set; is there LoadCredential= in the unit?")
-                })?;
-                read_file(&PathBuf::from(directory).join(name))
-            }
-        }
-    }
-}
-
-/// An account as NTLM takes it: `DOMAIN\\user`, or `user@domain` with no domain beside it.
-#[must_use]
-pub fn credentials(login: &str, password: &Secret) -> Credentials {
-    let (domain, user) = login.split_once('\\').unwrap_or(("", login));
-    Credentials { user: user.to_owned(), domain: domain.to_owned(), password: password.clone() }
-}
-
-fn read_file(path: &std::path::Path) -> Result<Secret, String> {
-    let shown = path.display();
-    let length = std::fs::metadata(path).map_err(|error| format!("{shown}: {error}"))?.len();
-    if length > SECRET_BYTES_MAX {
-        return Err(format!("{shown}: {length} bytes, a password has at most {SECRET_BYTES_MAX}"));
-    }
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{shown}: {error}"))?;
-    Ok(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()))
-}
-
-/// A time zone of the tz database.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(try_from = "String")]
+/// A time zone of the tz database, e.g. `Europe/Berlin`.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(title = "time zone")]
 pub struct Zone(jiff::tz::TimeZone);
 
 impl Zone {

@@ -2,12 +2,13 @@
 
 use std::net::SocketAddr;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::SecretSource;
 
 /// The status page and the metrics.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "Table")]
 pub struct Watch {
     /// Where the page is served; left out, nowhere.
@@ -21,12 +22,16 @@ pub struct Watch {
 }
 
 /// The same as it is written.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Table {
+    /// Where the page is served; left out, nowhere.
     listen: Option<SocketAddr>,
+    /// What opens it. Needed where others than this machine can reach it.
     token: Option<SecretSource>,
+    /// Names by which browsers reach it, beside its address and `localhost`.
     names: Vec<String>,
+    /// Whether people's addresses are shown.
     show_addresses: bool,
 }
 

@@ -56,7 +56,7 @@ pub use self::{
     outbox::Unsent,
     overview::{DigestDue, LastMail, Oldest},
     plans::Queueing,
-    status::{GapStatus, RoomStatus},
+    status::{GapStatus, RoomPosts, RoomStatus},
 };
 use self::{engine::Engine, writer::Writer};
 

@@ -25,6 +25,17 @@ pub struct RoomStatus {
     pub gaps: i64,
 }
 
+/// What is kept of a room's posts.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct RoomPosts {
+    /// The room's id.
+    pub room: String,
+    /// How many there are.
+    pub messages: i64,
+    /// When the last one was written, in milliseconds since 1970.
+    pub last_ms: i64,
+}
+
 /// Posts that were missed and that history no longer had.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, sqlx::FromRow)]
 pub struct GapStatus {
@@ -56,6 +67,14 @@ impl Database {
              WHERE d.state IN ('kept', 'held') GROUP BY m.room) AS w ON w.room = r.id ORDER BY r.name, r.id",
         )
         .await
+    }
+
+    /// What is kept of each room's posts; reads all of them.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn room_posts(&self) -> Result<Vec<RoomPosts>, Error> {
+        self.all("SELECT room, COUNT(*) AS messages, MAX(sent_ms) AS last_ms FROM messages GROUP BY room").await
     }
 
     /// Posts that were missed for good, the latest first, at most `limit`.

@@ -13,6 +13,7 @@ use crate::{
     config::{Config, Failures, GuestName, OnFailure},
     guest::{PREBUILT, Sandbox},
     in_service::{InService, limits},
+    latest::Latest,
     translate::{self, Attributes},
 };
 
@@ -23,7 +24,7 @@ const BUILT_IN: &str = "built-in";
 pub struct Maker {
     sandbox: Sandbox,
     cache: PathBuf,
-    attributes: Arc<Attributes>,
+    attributes: Arc<Latest<Attributes>>,
     configured: BTreeMap<Arc<str>, Configured>,
     others: Configured,
 }
@@ -63,8 +64,14 @@ impl Maker {
                 Configured { file, settings, on_failure, failures },
             );
         }
-        let attributes = Arc::new(translate::attributes(config));
+        let attributes = Arc::new(Latest::new(translate::attributes(config)));
         Ok(Self { sandbox, cache: cache.to_owned(), attributes, configured, others })
+    }
+
+    /// Takes over what another configuration says of people, for all guests; what it says of guests
+    /// stays as it was.
+    pub fn reconfigure(&self, config: &Config) {
+        self.attributes.put(translate::attributes(config));
     }
 
     /// The configured guests.

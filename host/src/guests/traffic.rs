@@ -67,7 +67,7 @@ impl Mails {
             .collect();
         let timing = |member: &Member| -> Timing { here.timing(&member.person.address, false) };
         let settled =
-            settle(&message.id(), plan, preferences.gathering(), timing, message.received_ms);
+            settle(&message.id(), plan, &preferences.gathering(), timing, message.received_ms);
         for delivery in settled.deliveries {
             let Some(member) = members.get(&delivery.person) else { continue };
             let Some(mailbox) = member.mailbox.clone() else { continue };

@@ -28,6 +28,7 @@ use crate::{
     guest::CallError,
     guests::{AskError, Asked, Guests, Serving, Shadows},
     in_service::InService,
+    latest::Latest,
     translate::{self, People},
 };
 
@@ -91,7 +92,7 @@ impl Texts {
 
 /// Composes mails.
 pub struct Composer {
-    config: Arc<Config>,
+    current: Arc<Latest<Config>>,
     guests: Arc<Guests>,
     shadows: Arc<Shadows>,
     texts: Mutex<Texts>,
@@ -101,8 +102,8 @@ pub struct Composer {
 impl Composer {
     /// Prepares to compose with these guests.
     #[must_use]
-    pub fn new(config: Arc<Config>, guests: Arc<Guests>, shadows: Arc<Shadows>) -> Self {
-        Self { config, guests, shadows, texts: Mutex::default(), told: Arc::default() }
+    pub fn new(current: Arc<Latest<Config>>, guests: Arc<Guests>, shadows: Arc<Shadows>) -> Self {
+        Self { current, guests, shadows, texts: Mutex::default(), told: Arc::default() }
     }
 
     /// The text of a mail: what neither its guest nor the built-in one can compose, the host writes
@@ -134,8 +135,7 @@ impl Composer {
         }
         let (guests, shadows) = (Arc::clone(&self.guests), Arc::clone(&self.shadows));
         let told = Arc::clone(&self.told);
-        let zone =
-            translate::zone(mail.readers.time_zone.as_deref(), &self.config.defaults.time_zone);
+        let zone = self.zone(mail.readers.time_zone.as_deref());
         let work = Arc::clone(&mail);
         let language = mail.readers.language.to_string();
         let composed = tokio::task::spawn_blocking(move || {
@@ -171,7 +171,7 @@ impl Composer {
             Ok(composed) => composed.map(Arc::new),
             // The blocking task ended without a result: only at shutdown.
             Err(_) => {
-                let zone = translate::zone(None, &self.config.defaults.time_zone);
+                let zone = self.zone(None);
                 let composition = fallback(&mail, &zone, "the host is stopping");
                 let html = document::wrap(
                     &composition.subject,
@@ -185,19 +185,24 @@ impl Composer {
         }
     }
 
+    /// The zone to tell times in: the reader's, else the configured one.
+    fn zone(&self, name: Option<&str>) -> TimeZone {
+        translate::zone(name, &self.current.now().defaults.time_zone)
+    }
+
     /// The mail for its recipient, as it is handed to Exchange.
     #[must_use]
     pub fn outgoing(&self, mail: &DueMail, composed: &Composed, now_ms: i64) -> OutgoingMail {
-        let from = self.config.mail.mailbox.as_str();
+        let current = self.current.now();
+        let from = current.mail.mailbox.as_str();
         let domain = from.split_once('@').map_or("localhost", |(_, domain)| domain);
-        let zone =
-            translate::zone(mail.readers.time_zone.as_deref(), &self.config.defaults.time_zone);
+        let zone = self.zone(mail.readers.time_zone.as_deref());
         let (html, text) = with_quiet_line(mail, composed, &zone);
         let (html_bytes, text_bytes) = (html.len(), text.len());
         let threads: Vec<String> =
             mail.rooms.iter().map(|room| thread(room.id.as_str(), domain)).collect();
         OutgoingMail {
-            from: Mailbox::named(self.config.mail.sender_name.clone(), from),
+            from: Mailbox::named(current.mail.sender_name.clone(), from),
             to: vec![Mailbox::named(mail.person.name.clone(), mail.mailbox.clone())],
             subject: composed.composition.subject.clone(),
             html,

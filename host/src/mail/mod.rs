@@ -123,7 +123,7 @@ impl Mailer {
         ring: Arc<Notify>,
         chat: mpsc::Sender<Order>,
     ) -> Self {
-        let Common { config, database, rooms, leases, preferences, state } = common;
+        let Common { config, database, rooms, leases, preferences, state, .. } = common;
         let gate = Mutex::new(Gate::new(u32::from(config.mail.lanes.0), clock::unix_ms()));
         let free = Arc::new(Notify::new());
         let unrecorded = AtomicBool::new(false);

@@ -93,7 +93,7 @@ impl World {
             timing.capped = capped.contains(&(person.as_str().to_owned(), today));
             timing
         };
-        Some(settle(&message.id(), plan, preferences.gathering(), timing, now_ms))
+        Some(settle(&message.id(), plan, &preferences.gathering(), timing, now_ms))
     }
 
     /// The mail stage has a round.

@@ -21,7 +21,7 @@ async fn what_is_mailed_at_once_waits_for_more_but_not_for_ever() {
         let message = message(number);
         let offer = Offer::new(&message, anna().to_vec(), &Address::new("sip:s@c"), 7);
         let plan = Plan::fallback(&offer, "x");
-        let settled = settle(&message.id(), plan, preferences.gathering(), timing, now_ms);
+        let settled = settle(&message.id(), plan, &preferences.gathering(), timing, now_ms);
         database.commit_plan(settled, 1, queueing).await.unwrap();
         due_at.push(database.next_due(0).await.unwrap().unwrap());
     }

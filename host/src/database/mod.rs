@@ -54,7 +54,7 @@ pub use self::{
     hosts::{Held, HostRow, SERVICE},
     mails::{ReceivedRow, Why},
     outbox::Unsent,
-    overview::{DigestDue, LastMail, Oldest},
+    overview::{DigestDue, LastMail, Load, Oldest},
     plans::Queueing,
     status::{GapStatus, RoomPosts, RoomStatus},
 };

@@ -43,6 +43,26 @@ pub struct DigestDue {
     pub messages: i64,
 }
 
+/// How much there is of what may need attention: what [`Database::counts`] tells, but for the mails
+/// that have come to a good end, which are too many to be counted again and again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromRow)]
+pub struct Load {
+    /// Messages received.
+    pub messages: i64,
+    /// Of them, those that wait for a plan.
+    pub unplanned: i64,
+    /// Messages for people that wait for a digest.
+    pub kept: i64,
+    /// Messages for people whose mailbox is not known.
+    pub held: i64,
+    /// Mails on their way.
+    pub waiting: i64,
+    /// Mails given up.
+    pub failed: i64,
+    /// Mails that left and were not seen to arrive.
+    pub unconfirmed: i64,
+}
+
 /// Since when the oldest of what should not wait does, in milliseconds since 1970.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromRow)]
 pub struct Oldest {
@@ -53,6 +73,27 @@ pub struct Oldest {
 }
 
 impl Database {
+    /// How much there is of what may need attention.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn load_now(&self) -> Result<Load, Error> {
+        // Each condition is one of an index, in its words.
+        sqlx::query_as(
+            "SELECT (SELECT COUNT(*) FROM messages) AS messages, \
+             (SELECT COUNT(*) FROM messages WHERE planned_ms IS NULL) AS unplanned, \
+             (SELECT COUNT(*) FROM deliveries WHERE state = 'kept') AS kept, \
+             (SELECT COUNT(*) FROM deliveries WHERE state = 'held') AS held, \
+             (SELECT COUNT(*) FROM mails WHERE due_ms IS NOT NULL) + \
+             (SELECT COUNT(*) FROM mails WHERE due_ms IS NULL AND ended_ms IS NULL) AS waiting, \
+             (SELECT COUNT(*) FROM mails WHERE state IN ('failed', 'unconfirmed') AND state = 'failed') AS failed, \
+             (SELECT COUNT(*) FROM mails WHERE state IN ('failed', 'unconfirmed') AND state = 'unconfirmed') AS unconfirmed",
+        )
+        .fetch_one(&self.readers)
+        .await
+        .map_err(|error| self.failed(&error))
+    }
+
     /// Mails that were given up or not seen to arrive, the latest first, at most `limit`.
     ///
     /// # Errors
@@ -127,7 +168,9 @@ impl Database {
     /// [`Error`].
     pub async fn last_received(&self, since_ms: i64) -> Result<Vec<(String, i64)>, Error> {
         sqlx::query_as(
-            "SELECT room, MAX(received_ms) AS received_ms FROM messages WHERE received_ms >= $1 GROUP BY room",
+            // Grouped by the room alone, all messages would be read in the order of their rooms.
+            "SELECT room || '' AS room, MAX(received_ms) AS received_ms FROM messages WHERE received_ms >= $1 \
+             GROUP BY room || ''",
         )
         .bind(since_ms)
         .fetch_all(&self.readers)

@@ -55,16 +55,20 @@ impl Database {
     /// # Errors
     /// [`Error`].
     pub async fn room_states(&self) -> Result<Vec<RoomStatus>, Error> {
+        // Each part by the small index of what waits: a room's messages are many, and what is
+        // grouped by the room alone is read in the order of all of them.
         self.all(
             "SELECT r.id, r.name, (SELECT h.name FROM leases l JOIN hosts h ON h.id = l.host WHERE l.duty = r.id) AS host, \
              (SELECT c.last_id FROM cursors c WHERE c.room = r.id) AS last_id, \
              (SELECT COUNT(*) FROM members p WHERE p.room = r.id AND p.mailbox IS NOT NULL) AS people, \
-             (SELECT COUNT(*) FROM messages m WHERE m.room = r.id AND m.planned_ms IS NULL) AS unplanned, \
-             COALESCE(w.kept, 0) AS kept, COALESCE(w.held, 0) AS held, \
+             COALESCE(u.unplanned, 0) AS unplanned, COALESCE(k.kept, 0) AS kept, COALESCE(w.held, 0) AS held, \
              (SELECT COUNT(*) FROM gaps g WHERE g.room = r.id) AS gaps FROM rooms r LEFT JOIN \
-             (SELECT m.room, COUNT(CASE WHEN d.state = 'kept' THEN 1 END) AS kept, \
-             COUNT(CASE WHEN d.state = 'held' THEN 1 END) AS held FROM deliveries d JOIN messages m ON m.id = d.message \
-             WHERE d.state IN ('kept', 'held') GROUP BY m.room) AS w ON w.room = r.id ORDER BY r.name, r.id",
+             (SELECT m.room || '' AS room, COUNT(*) AS unplanned FROM messages m WHERE m.planned_ms IS NULL \
+             GROUP BY m.room || '') AS u ON u.room = r.id LEFT JOIN \
+             (SELECT m.room, COUNT(*) AS kept FROM deliveries d JOIN messages m ON m.id = d.message \
+             WHERE d.state = 'kept' GROUP BY m.room) AS k ON k.room = r.id LEFT JOIN \
+             (SELECT m.room, COUNT(*) AS held FROM deliveries d JOIN messages m ON m.id = d.message \
+             WHERE d.state = 'held' GROUP BY m.room) AS w ON w.room = r.id ORDER BY r.name, r.id",
         )
         .await
     }

@@ -118,12 +118,8 @@ fn guests(registry: &mut Registry, report: &Report) {
 }
 
 fn kept(registry: &mut Registry, stored: &Stored, now_ms: i64) {
-    let counts = &stored.counts;
-    let waiting = [
-        ("plan", number(counts.unplanned)),
-        ("digest", number(counts.kept)),
-        ("mailbox", number(counts.held)),
-    ];
+    let load = &stored.load;
+    let waiting = [("plan", load.unplanned), ("digest", load.kept), ("mailbox", load.held)];
     labelled(
         registry,
         (
@@ -133,8 +129,8 @@ fn kept(registry: &mut Registry, stored: &Stored, now_ms: i64) {
         ),
         waiting,
     );
-    single(registry, "mails_waiting", "Mails on their way", number(counts.waiting));
-    let dead = [("failed", number(counts.failed)), ("unconfirmed", number(counts.unconfirmed))];
+    single(registry, "mails_waiting", "Mails on their way", load.waiting);
+    let dead = [("failed", load.failed), ("unconfirmed", load.unconfirmed)];
     labelled(registry, ("dead_letters", "state", "Mails given up, or not seen to arrive"), dead);
     let age = |since: Option<i64>| since.map_or(0, |since| ((now_ms - since) / 1000).max(0));
     single(
@@ -166,9 +162,5 @@ fn kept(registry: &mut Registry, stored: &Stored, now_ms: i64) {
 }
 
 fn size(count: usize) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-fn number(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }

@@ -14,7 +14,7 @@ use crate::{
     clock,
     common::Common,
     database::{
-        AuditRow, Counts, Database, DigestDue, Error, GapStatus, GuestState, HostRow, LastMail,
+        AuditRow, Database, DigestDue, Error, GapStatus, GuestState, HostRow, LastMail, Load,
         Oldest, RoomStatus, Unsent,
     },
     exchange::Account,
@@ -26,6 +26,8 @@ use crate::{
 /// took to say it.
 const FRESH_MIN: Duration = Duration::from_secs(1);
 const FRESH_TIMES: u32 = 20;
+/// How far back a room's last message is looked for.
+const LAST_POST_MS: i64 = 7 * 24 * 3_600_000;
 /// How long the database may take.
 const ASK_TIME: Duration = Duration::from_secs(10);
 /// Minutes of which deliveries are counted.
@@ -75,7 +77,7 @@ pub(super) struct GuestHere {
 /// What the database says.
 #[derive(Default)]
 pub(super) struct Stored {
-    pub(super) counts: Counts,
+    pub(super) load: Load,
     pub(super) oldest: Oldest,
     pub(super) hosts: Vec<HostRow>,
     pub(super) rooms: Vec<RoomStatus>,
@@ -199,7 +201,7 @@ async fn ask(database: &Database, before: Option<&Stored>) -> Result<Stored, Err
     let since_ms = (clock::unix_ms() / minute_ms - MINUTES + 1) * minute_ms;
     let before = before.map(|before| &before.last_posts);
     Ok(Stored {
-        counts: database.counts().await?,
+        load: database.load_now().await?,
         oldest: database.oldest().await?,
         hosts: database.hosts().await?,
         rooms: database.room_states().await?,
@@ -221,7 +223,7 @@ async fn last_posts(
     before: Option<&BTreeMap<String, i64>>,
 ) -> Result<BTreeMap<String, i64>, Error> {
     let mut all = before.cloned().unwrap_or_default();
-    let since_ms = all.values().max().copied().unwrap_or(i64::MIN);
+    let since_ms = all.values().max().copied().unwrap_or_else(|| clock::unix_ms() - LAST_POST_MS);
     all.extend(database.last_received(since_ms).await?);
     Ok(all)
 }

@@ -125,7 +125,7 @@ fn status(report: &Report, look: &Look) -> Markup {
                 dd { (back_off(report, look)) }
                 @if let Ok(stored) = &report.stored {
                     dt { "Queue" }
-                    dd { (sections::queue(&stored.counts)) }
+                    dd { (sections::queue(&stored.load)) }
                     dt { "Hosts" }
                     dd { (sections::hosts(stored)) }
                 }
@@ -156,9 +156,9 @@ fn attention(report: &Report) -> Vec<String> {
         lacking.push("the database does not answer".to_owned());
         return lacking;
     };
-    let dead = stored.counts.failed.saturating_add(stored.counts.unconfirmed);
+    let dead = stored.load.failed.saturating_add(stored.load.unconfirmed);
     if dead > 0 {
-        lacking.push(words::count(dead, "dead letter", "dead letters"));
+        lacking.push(words::count(dead.unsigned_abs(), "dead letter", "dead letters"));
     }
     let waits = |since_ms: Option<i64>| {
         since_ms.is_some_and(|since_ms| report.now_ms.saturating_sub(since_ms) > LATE_MS)

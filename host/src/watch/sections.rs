@@ -10,7 +10,7 @@ use super::{
     page::{Look, len},
     words,
 };
-use crate::database::{Counts, GuestState, LastMail, RoomStatus};
+use crate::database::{GuestState, LastMail, Load, RoomStatus};
 
 /// Rooms shown.
 const ROOMS_SHOWN: usize = 200;
@@ -46,12 +46,12 @@ fn action(word: &str, action: &str, what: &str, about: &str) -> Markup {
     html! { a href={ "/do?" (query) } { (word) span.heard { " " (about) } } }
 }
 
-pub(super) fn queue(counts: &Counts) -> Markup {
-    let Counts { messages, unplanned, kept, held, waiting, failed, unconfirmed, .. } = counts;
+pub(super) fn queue(load: &Load) -> Markup {
+    let Load { messages, unplanned, kept, held, waiting, failed, unconfirmed } = load;
     html! {
-        (words::count(*messages, "message", "messages")) " received, " (unplanned) " wait for a plan, "
+        (words::count(messages.unsigned_abs(), "message", "messages")) " received, " (unplanned) " wait for a plan, "
         (kept) " wait for a digest, " (held) " are held because no mailbox is known; "
-        (words::count(*waiting, "mail", "mails")) " on their way, " (failed) " given up, "
+        (words::count(waiting.unsigned_abs(), "mail", "mails")) " on their way, " (failed) " given up, "
         (unconfirmed) " not seen to arrive"
     }
 }
@@ -134,7 +134,7 @@ pub(super) fn rooms(stored: &Stored, report: &Report, look: &Look) -> Markup {
                 @else if let Some(host) = &room.host { "joined by " (host) }
                 @else { "not joined" }
             }
-            td { @if let Some(at) = last { (look.time(*at, report.now_ms)) } @else { "none" } }
+            td { @if let Some(at) = last { (look.time(*at, report.now_ms)) } @else { "none for a week" } }
             td { (room.unplanned) }
             td { (room.kept) }
             td { (room.held) }

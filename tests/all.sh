@@ -45,6 +45,11 @@ cargo fmt --manifest-path guest/Cargo.toml --all --check
 step "lints"
 cargo clippy --workspace --all-targets --locked -- -D warnings
 
+if command -v systemd-analyze >/dev/null; then
+  step "the unit's rights"
+  systemd-analyze security --offline=true --threshold=15 --no-pager host/packaging/chat-digest.service >/dev/null
+fi
+
 step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 
@@ -94,9 +99,10 @@ for file in tests/tests/*.rs host/*/tests/*.rs; do
   name=$(basename "$file" .rs)
   [[ " ${waiting[*]} " == *" $name "* ]] || others+=("--test=$name")
 done
-# Left out: a measurement, and what guest/prove-builds.sh and guest/examples/build.sh run by themselves.
+# Left out: a measurement, what guest/prove-builds.sh and guest/examples/build.sh run by themselves, and what
+# wants a browser (host/packaging/README.md).
 cargo test --workspace --locked --quiet --lib --bins "${others[@]}" -- --include-ignored \
-  --skip guest::tests::guest_figures --skip guest::tests::other_builds_run --skip authoring::same
+  --skip guest::tests::guest_figures --skip guest::tests::other_builds_run --skip authoring::same --skip in_a_browser
 cargo test --workspace --locked --quiet --doc
 join
 

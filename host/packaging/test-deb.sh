@@ -49,7 +49,7 @@ within env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-re
 [ "$(within dpkg --audit)" = "" ] || fail "dpkg --audit"
 
 say "embedded servers, in the root"
-within chat-digest embedded --json >"$root/embedded.json" 2>"$root/embedded.log" &
+chroot "$root" chat-digest embedded --json >"$root/embedded.json" 2>"$root/embedded.log" &
 servers=$!
 holds "$root/embedded.json" sip_tls
 cat >"$root/write.py" <<'END'
@@ -92,7 +92,9 @@ config=/etc/chat-digest/chat-digest.toml
 as_service env CREDENTIALS_DIRECTORY=/run/credentials chat-digest check --config $config
 
 say "run, as the service"
-as_service env CREDENTIALS_DIRECTORY=/run/credentials chat-digest run --config $config 2>"$root/host.log" &
+# Not by the function: the signals below are for the program itself.
+chroot --userspec=chat-digest:chat-digest "$root" \
+  env CREDENTIALS_DIRECTORY=/run/credentials chat-digest run --config $config 2>"$root/host.log" &
 host=$!
 holds "$root/host.log" "directory: "
 holds "$root/host.log" "chat: joined"

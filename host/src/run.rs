@@ -181,7 +181,18 @@ impl Host {
                 "status page"
             });
         }
-        Ok(Self { state, database, guests, page, current, preferences, maker, leases, stop, stages })
+        Ok(Self {
+            state,
+            database,
+            guests,
+            page,
+            current,
+            preferences,
+            maker,
+            leases,
+            stop,
+            stages,
+        })
     }
 
     /// Takes over what can change while the host runs, and has the member lists read again; answers

@@ -57,6 +57,8 @@ fn checked(config: &Config) {
     assert_eq!(bridge::schedule::Schedule::parse(schedule.as_str()).as_ref(), Ok(schedule));
     assert!(config.digest.gather.0 <= 86_400 && config.digest.spread.0 <= 86_400);
     assert!(!config.members.refresh.0.is_zero());
+    let watch = &config.watch;
+    assert!(watch.token.is_some() || watch.listen.is_none_or(|listen| listen.ip().is_loopback()));
 }
 
 /// Whether nobody can listen.

@@ -48,11 +48,11 @@ impl Section {
 fn walk(schema: &Value, mut section: Section, all: &mut Vec<Section>) {
     let mut inner = Vec::new();
     for alternative in alternatives(schema) {
+        // Where there are several forms, none of their keys has to be there.
+        let form = (!std::ptr::eq(alternative, schema)).then_some(alternative);
         let needed = |name: &str| {
             let list = alternative.get("required").and_then(Value::as_array);
-            // Where there are several forms, none of their keys has to be there.
-            std::ptr::eq(alternative, schema)
-                && list.is_some_and(|list| list.iter().any(|one| one == name))
+            form.is_none() && list.is_some_and(|list| list.iter().any(|one| one == name))
         };
         for (name, value) in properties(alternative).into_iter().flatten() {
             let path = join(&section.path, name);
@@ -70,7 +70,7 @@ fn walk(schema: &Value, mut section: Section, all: &mut Vec<Section>) {
                     kind: kind(value),
                     default: value.get("default").map(written),
                     needed: needed(name),
-                    meaning: key_meaning(value, alternative),
+                    meaning: key_meaning(value, form),
                 }),
             }
         }
@@ -117,11 +117,9 @@ fn named_rows(value: &Value) -> Option<&Value> {
     by_pattern.or_else(|| value.get("additionalProperties").filter(|rows| rows.is_object()))
 }
 
-fn key_meaning(value: &Value, alternative: &Value) -> String {
-    let mut words = meaning(value);
-    if words.is_empty() {
-        words = meaning(alternative);
-    }
+/// What a key is for. Where its table has several forms, the form tells that of its one key.
+fn key_meaning(value: &Value, form: Option<&Value>) -> String {
+    let mut words = meaning(form.unwrap_or(value));
     for (word, what) in choices(value) {
         if !what.is_empty() {
             words.push_str(&format!(" `{word}`: {what}"));

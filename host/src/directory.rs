@@ -94,7 +94,8 @@ impl People {
         let there = |member: &&Member| {
             let address = &member.person.address;
             let mailbox = member.mailbox.as_ref().map(|mailbox| mailbox.to_lowercase());
-            self.members.iter().any(|one| one.person.address == *address)
+            // They stand in order: a room may have thousands.
+            self.members.binary_search_by(|one| one.person.address.cmp(address)).is_ok()
                 || mailbox.is_some_and(|mailbox| self.mailboxes.contains(&mailbox))
         };
         let gone: Vec<Member> = before.iter().filter(|one| !there(one)).cloned().collect();
@@ -510,6 +511,34 @@ fn wish(wish: config::Wish) -> Wish {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
     use super::*;
+
+    #[test]
+    fn whoever_was_a_member_stays_one_and_nobody_stands_twice() {
+        let member = |name: &str, mailbox: &str| Member {
+            person: Person {
+                address: Address::new(format!("sip:{name}@c")),
+                name: name.to_owned(),
+            },
+            mailbox: Some(mailbox.to_owned()),
+            role: Role::Member,
+            presence: Presence::Unknown,
+            wish: Wish::None,
+            language: Language::from_code(0),
+            time_zone: None,
+        };
+        let now = ["b", "d", "f"].map(|name| member(name, &format!("{name}@m")));
+        let mut people = People {
+            mailboxes: now.iter().filter_map(|one| one.mailbox.clone()).collect(),
+            members: now.to_vec(),
+            ..People::default()
+        };
+        // One is known by another address by now, but has the same mailbox.
+        let before =
+            [member("a", "a@m"), member("d", "d@m"), member("old", "F@m"), member("g", "g@m")];
+        people.keep_those_of(&before);
+        let names: Vec<_> = people.members.iter().map(|one| one.person.name.as_str()).collect();
+        assert_eq!(names, ["a", "b", "d", "f", "g"]);
+    }
 
     #[test]
     fn a_list_of_mailboxes_is_read_and_its_mistakes_are_named() {

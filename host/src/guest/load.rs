@@ -226,6 +226,7 @@ fn first_line(error: &wasmtime::Error) -> String {
     format!("{error:#}").lines().next().unwrap_or_default().to_owned()
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in hex, lower case.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

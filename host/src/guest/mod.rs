@@ -25,6 +25,7 @@ pub use engine::{Limits, Sandbox};
 pub use errors::{CallError, GuestId, LoadError, Operation, Trap};
 pub use imports::{Directory, LogLine, Surroundings};
 pub use load::Guest;
+pub(crate) use load::hex;
 pub use versions::INTERFACE_VERSION_OLDEST;
 
 /// The newest version of the contract that this host speaks; [`INTERFACE_VERSION_OLDEST`] is the

@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use ntlm::Secret;
 use sha2::Sha256;
 
-use crate::clock;
+use crate::{clock, guest::hex};
 
 /// How long a browser need not be told the token again, in milliseconds.
 const SESSION_MS: i64 = 12 * 3_600_000;
@@ -144,10 +144,6 @@ fn session(headers: &HeaderMap) -> Option<&str> {
     let cookies = text(headers, header::COOKIE.as_str())?.split(';');
     let ours = cookies.filter_map(|cookie| cookie.trim().split_once('='));
     ours.filter(|(name, _)| *name == COOKIE).map(|(_, value)| value).next()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {

@@ -15,6 +15,14 @@ pub const REASON_CHARACTERS_MAX: usize = 200;
 /// Most groups in one answer. A guest with a reason for everybody needs one a member.
 pub const GROUPS_MAX: usize = 10_000;
 
+/// What is recorded in place of a reason that quotes the message: reasons are shown to
+/// administrators, who need not read what is said in rooms.
+pub const REASON_QUOTES: &str = "the guest's reason quotes the message, and is not kept";
+/// So many words in a row that stand in the message too are a quotation; all of a shorter message is.
+const QUOTED_WORDS: usize = 5;
+/// Fewer characters in a row are nobody's secret: `yes`, `ok thanks`.
+const QUOTED_CHARACTERS: usize = 10;
+
 /// The reason recorded for a member whom the guest put in no group.
 pub const REASON_UNNAMED: &str = "the guest named no action";
 
@@ -109,6 +117,8 @@ pub struct Group {
 pub struct Offer {
     people: Vec<Candidate>,
     author: Address,
+    /// What the message says.
+    said: String,
     /// Place of an id (counted from `base`) to place in `people`.
     slots: Vec<u32>,
     base: u32,
@@ -137,6 +147,7 @@ impl Offer {
         let mut offer = Self {
             people: Vec::with_capacity(members.len()),
             author: message.author.address.clone(),
+            said: message.plain_text(),
             slots: Vec::new(),
             base: random.next_u32(),
             by_address: HashMap::with_capacity(members.len()),
@@ -298,7 +309,10 @@ impl Plan {
         for (number, group) in groups.into_iter().enumerate() {
             check_action(number, group.action)?;
             check_reason(number, &group.reason)?;
-            let reason: Arc<str> = group.reason.into();
+            let reason: Arc<str> = match quotes(&group.reason, &offer.said) {
+                true => REASON_QUOTES.into(),
+                false => group.reason.into(),
+            };
             for id in group.members {
                 let unknown = PlanError::UnknownMember { group: number, id };
                 offer.person(id).filter(|c| offer.is_offered(c)).ok_or(unknown.clone())?;
@@ -339,6 +353,20 @@ fn check_action(group: usize, action: Action) -> Result<(), PlanError> {
         }
         _ => Ok(()),
     }
+}
+
+/// Whether a reason repeats words of the message, whatever case and spaces they have.
+fn quotes(reason: &str, said: &str) -> bool {
+    let normal = |text: &str| text.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>();
+    let count = said.split_whitespace().take(QUOTED_WORDS).count();
+    if count == 0 || reason.split_whitespace().nth(count - 1).is_none() {
+        return false;
+    }
+    let (reason, said) = (normal(reason), format!(" {} ", normal(said).join(" ")));
+    reason.windows(count).any(|words| {
+        let words = words.join(" ");
+        words.chars().count() >= QUOTED_CHARACTERS && said.contains(&format!(" {words} "))
+    })
 }
 
 fn check_reason(group: usize, reason: &str) -> Result<(), PlanError> {
@@ -575,5 +603,17 @@ pub(crate) mod tests {
         let offer = Offer::new(&message("bob", 1), Vec::new(), &person("bot").address, 5);
         assert_eq!(Plan::check(&offer, Vec::new()).unwrap().decisions, []);
         assert!(offer.person(0).is_none());
+    }
+
+    #[test]
+    fn a_quotation_is_no_reason() {
+        let said = "The vault opens with 4711 until\tFriday, keep it to yourselves";
+        assert!(quotes("says: the VAULT opens with 4711", said));
+        assert!(quotes("it says opens  with 4711 until friday, and more", said));
+        assert!(!quotes("you follow the room", said), "too few words to be one");
+        assert!(!quotes("it says vault and 4711, until a friday comes", said));
+        assert!(quotes("because password: hunter2", "password: hunter2"), "all of a short message");
+        assert!(!quotes("yes, you follow it", "yes"), "nobody's secret");
+        assert!(!quotes("you follow the room", ""));
     }
 }

@@ -4,7 +4,7 @@ use bridge::{
     mail::Composition,
     member::Wish,
     message::{Kind, Message, Part},
-    plan::{Action, Plan, REASON_UNNAMED},
+    plan::{Action, Plan, REASON_QUOTES, REASON_UNNAMED},
 };
 
 use super::{
@@ -91,6 +91,8 @@ checks! {
         "log at debug what a message says, and counts or ids only at info and above";
     21 CHEAP warning "a call uses at most half of its fuel",
         "do less for long input: cut what is not shown before working on it";
+    22 REASONS_OWN warning "no reason quotes the message",
+        "say in words of your own why: administrators see reasons, and a quotation is not kept";
 }
 
 /// Tries a guest with every sample. Blocks.
@@ -170,6 +172,9 @@ fn decisions(sample: &Sample, plan: &Plan, report: &mut Report) {
     let mailed = count(&|d| d.member.wish == Wish::Off && d.action != Action::Skip);
     let what = format!("{mailed} members who asked for no mail get one");
     report.note(&OFF_RESPECTED, sample.name, holds(mailed == 0, &what));
+    let quoted = count(&|decision| &*decision.reason == REASON_QUOTES);
+    let what = format!("{quoted} of {} reasons do", plan.decisions.len());
+    report.note(&REASONS_OWN, sample.name, holds(quoted == 0, &what));
 }
 
 /// What a call used up and logged.

@@ -26,6 +26,7 @@ pub mod notify;
 pub mod page;
 pub mod planner;
 pub mod preferences;
+pub mod progress;
 pub mod records;
 pub mod reload;
 pub mod retention;

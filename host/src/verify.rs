@@ -10,7 +10,10 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use bridge::receipt::{self, Fault, Receipt};
 
-use crate::mail::receipt as fields;
+use crate::{
+    mail::receipt as fields,
+    progress::{Progress, Unit},
+};
 
 /// Largest mail that is read; what is larger is no digest.
 const MAIL_BYTES_MAX: usize = 64 << 20;
@@ -48,19 +51,26 @@ impl Report {
     /// What cannot be read, with its file.
     pub fn read(path: &Path) -> Result<Self> {
         let mut report = Self::default();
-        for file in files(path)? {
-            report.read_file(&file).with_context(|| file.display().to_string())?;
+        let files = files(path)?;
+        let length = |file: &PathBuf| file.metadata().map_or(0, |known| known.len());
+        let mut progress =
+            Progress::new("verify", Unit::Bytes, Some(files.iter().map(length).sum()));
+        for file in &files {
+            let read = report.read_file(file, &mut progress);
+            read.with_context(|| file.display().to_string())?;
         }
+        progress.end();
         Ok(report)
     }
 
-    fn read_file(&mut self, path: &Path) -> Result<()> {
+    fn read_file(&mut self, path: &Path, progress: &mut Progress) -> Result<()> {
         let mut reader = BufReader::new(File::open(path)?);
         let mbox = reader.fill_buf()?.starts_with(b"From ");
         let place = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         if !mbox {
             let mut mail = Vec::new();
             reader.take(MAIL_BYTES_MAX as u64 + 1).read_to_end(&mut mail)?;
+            progress.step(mail.len() as u64);
             self.take(&mail, &place);
             return Ok(());
         }
@@ -68,6 +78,7 @@ impl Report {
         loop {
             line.clear();
             let count = reader.by_ref().take(MAIL_BYTES_MAX as u64).read_until(b'\n', &mut line)?;
+            progress.step(count as u64);
             if count == 0 || line.starts_with(b"From ") {
                 if number > 0 {
                     self.take(&mail, &format!("{place}, mail {number}"));

@@ -20,6 +20,7 @@ use crate::{
         Embedded,
         company::{Company, Room},
     },
+    progress::{Progress, Unit},
     run::Host,
 };
 
@@ -168,15 +169,20 @@ impl Ledger {
 
     /// Waits until everybody has what is owed, or nothing happens any more.
     pub(super) async fn settled(&self, host: &Host) -> Result<()> {
+        let owed = self.lock().owed.len();
+        let unit = Unit::Things("messages to people");
+        let mut progress = Progress::new("demo", unit, Some(owed as u64));
         loop {
             let (open, last_sign) = {
                 let books = self.lock();
                 (books.owed.values().filter(|count| **count == 0).count(), books.last_sign)
             };
+            progress.reach(owed.saturating_sub(open) as u64);
             let counts = host.database.counts().await?;
             let idle = counts.unplanned == 0 && counts.kept == 0 && counts.waiting == 0;
             let quiet = last_sign.map(|at| clock::now().instant.saturating_duration_since(at));
             if open == 0 && idle || quiet.is_some_and(|quiet| quiet > QUIET_MAX) {
+                progress.end();
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(20)).await;

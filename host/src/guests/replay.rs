@@ -29,6 +29,7 @@ use crate::{
     in_service::InService,
     planner::plan_by,
     preferences::Preferences,
+    progress::{Progress, Unit},
     records::time,
     translate,
 };
@@ -110,6 +111,7 @@ pub async fn replay(config: &Config, what: Replay) -> Result<ExitCode> {
     let mut run = Run::default();
     let (from_ms, to_ms) = (what.from_ms, what.to_ms.unwrap_or(i64::MAX));
     let mut after = None;
+    let mut progress = Progress::new("replay", Unit::Things("messages"), None);
     while run.report.messages < MESSAGES_MAX {
         let page = database.messages_between(from_ms, to_ms, after.as_ref(), PAGE).await?;
         let Some((last, last_ms)) = page.last().map(|one| (one.id(), one.received_ms)) else {
@@ -117,9 +119,11 @@ pub async fn replay(config: &Config, what: Replay) -> Result<ExitCode> {
         };
         for message in page {
             bench.take(&mut run, message);
+            progress.step(1);
         }
         after = Some((last_ms, last));
     }
+    progress.end();
     database.close().await;
     run.name_people();
     bench.compose(&mut run, what.render.as_deref())?;

@@ -1,27 +1,66 @@
-//! The log as the journal of systemd takes it: each line begins with its priority, as `sd-daemon(3)`
-//! describes it. Anywhere else lines stay as they are.
+//! The log: to the journal of systemd with its fields where standard error goes there, as
+//! `journalctl CHAT_DIGEST_MESSAGE_ID=…` finds them; lines on standard error anywhere else.
 
-use std::fmt;
+use std::{fmt, io::IsTerminal as _};
 
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::{
+    EnvFilter, Layer as _,
     fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
+    layer::SubscriberExt as _,
     registry::LookupSpan,
+    util::SubscriberInitExt as _,
 };
+
+/// How the names of our fields begin in the journal.
+const FIELDS: &str = "CHAT_DIGEST";
+
+/// Begins to log what the filter lets through.
+pub fn begin(filter: EnvFilter) {
+    let to_journal = is_journal(std::env::var("JOURNAL_STREAM").ok().as_deref());
+    let journal = to_journal.then(tracing_journald::layer).and_then(Result::ok);
+    let layer = match journal {
+        Some(journal) => {
+            let journal = journal.with_field_prefix(Some(FIELDS.to_owned()));
+            journal.with_syslog_identifier("chat-digest".to_owned()).boxed()
+        }
+        // A journal that takes no fields takes lines that begin with their priority (sd-daemon(3)).
+        None => {
+            let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            let format = tracing_subscriber::fmt::format().with_target(false);
+            tracing_subscriber::fmt::layer()
+                .with_writer(std::io::stderr)
+                .with_ansi(colours)
+                .event_format(Prioritized { inner: format, to_journal })
+                .boxed()
+        }
+    };
+    tracing_subscriber::registry().with(filter).with(layer).init();
+}
+
+/// From now on a panic tells where it was, and not what it says of the data in its hands: that may be
+/// a message's text or a secret.
+pub fn discreet_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let trace = std::backtrace::Backtrace::capture();
+        eprintln!("{}", broken(panic.location(), &trace));
+    }));
+}
+
+fn broken(at: Option<&std::panic::Location<'_>>, trace: &std::backtrace::Backtrace) -> String {
+    let at = at.map_or_else(|| "a place that is not known".to_owned(), ToString::to_string);
+    let trace = match trace.status() {
+        std::backtrace::BacktraceStatus::Captured => format!("\n{trace}"),
+        _ => "; RUST_BACKTRACE=1 tells the way there".to_owned(),
+    };
+    format!("chat-digest: a fault of the program at {at}: please report it{trace}")
+}
 
 /// Puts the priority in front of what `F` writes, if it goes to the journal.
 #[derive(Debug)]
-pub struct Prioritized<F> {
+struct Prioritized<F> {
     inner: F,
     to_journal: bool,
-}
-
-impl<F> Prioritized<F> {
-    /// For standard error.
-    #[must_use]
-    pub fn new(inner: F) -> Self {
-        Self { inner, to_journal: is_journal(std::env::var("JOURNAL_STREAM").ok().as_deref()) }
-    }
 }
 
 /// Whether standard error is the stream that the variable names by its device and inode.
@@ -63,6 +102,13 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_panic_tells_where_it_was() {
+        let here = std::panic::Location::caller();
+        let said = broken(Some(here), &std::backtrace::Backtrace::disabled());
+        assert!(said.contains("journal.rs:") && said.contains("please report it"), "{said}");
+    }
 
     #[test]
     fn another_stream_is_not_the_journal() {

@@ -12,6 +12,7 @@ pub mod demo;
 pub mod directory;
 pub mod embedded;
 pub mod exchange;
+pub mod follow;
 pub mod guest;
 pub mod guests;
 pub mod in_service;

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -10,8 +10,7 @@ use host::{
         command,
         replay::{Replay, moment, replay},
     },
-    journal::Prioritized,
-    manual, records, roster, service, status, verify,
+    journal, manual, records, roster, service, status, verify,
     watch::audit,
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -360,13 +359,8 @@ fn main() -> ExitCode {
     );
     let filter = EnvFilter::try_from_env("CHAT_DIGEST_LOG")
         .unwrap_or_else(|_| EnvFilter::new(if quiet { "warn" } else { "info" }));
-    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(colours)
-        .event_format(Prioritized::new(tracing_subscriber::fmt::format().with_target(false)))
-        .init();
+    journal::begin(filter);
+    journal::discreet_panics();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),

@@ -186,11 +186,13 @@ impl Planner {
         asked.sort_by_key(|(place, _)| *place);
         let mut planned = 0;
         for (_, drawn) in asked {
-            let (bytes, received_ms) = (drawn.bytes, drawn.received_ms);
+            let (id, bytes, received_ms) = (drawn.id.clone(), drawn.bytes, drawn.received_ms);
             let settled = self.settle(drawn, &self.capped().await?);
-            let (waits, fallback) = (settled.mails.is_empty(), settled.fallback.is_some());
+            let (waits, fallback) = (settled.mails.is_empty(), settled.fallback.clone());
             if self.database.commit_plan(settled, bytes, self.queueing()).await? {
-                self.state.meters().planned(fallback, received_ms, clock::unix_ms());
+                let now_ms = clock::unix_ms();
+                self.state.meters().planned(fallback.is_some(), received_ms, now_ms);
+                self.state.follow().planned(&id, fallback.as_deref(), received_ms, now_ms);
             }
             planned += 1;
             if !waits || self.preferences.gathering().window_ms > 0 {

@@ -17,6 +17,7 @@ use crate::{
     database::{Database, Place},
     directory::Directory,
     exchange::Account,
+    follow::Exporter,
     guests::{self, Guests, Maker, Shadows},
     latest::Latest,
     leases::{Keeper, Leases},
@@ -126,6 +127,10 @@ impl Host {
             Composer::new(Arc::clone(&common.current), Arc::clone(&guests), Arc::clone(&shadows));
         let mailer = Mailer::new(common, account, composer, to_mail, orders.clone());
 
+        let traces = config.watch.traces.as_deref();
+        let exporter =
+            traces.map(|url| Exporter::new(url, Arc::clone(state.follow()))).transpose()?;
+
         let (stop, stopped) = watch::channel(false);
         let mut stages = JoinSet::new();
         // Those without which the host is not alive.
@@ -175,6 +180,13 @@ impl Host {
             mailer.run(end).await;
             "mail"
         }));
+        if let Some(exporter) = exporter {
+            let end = stopped.clone();
+            stages.spawn(async move {
+                exporter.run(end).await;
+                "traces"
+            });
+        }
         if let Some(watch) = watch {
             stages.spawn(async move {
                 watch.run(alive, stopped).await;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use tokio::sync::{Notify, watch};
 
-use crate::{clock, watch::metrics::Meters};
+use crate::{clock, follow::Follow, watch::metrics::Meters};
 
 /// Refused rooms remembered.
 const REFUSED_MAX: usize = 2000;
@@ -44,12 +44,13 @@ pub struct State {
     snapshot: Arc<watch::Sender<Snapshot>>,
     members: Arc<Notify>,
     meters: Arc<Meters>,
+    follow: Arc<Follow>,
 }
 
 impl Default for State {
     fn default() -> Self {
         let snapshot = Arc::new(watch::Sender::new(Snapshot::default()));
-        Self { snapshot, members: Arc::default(), meters: Arc::default() }
+        Self { snapshot, members: Arc::default(), meters: Arc::default(), follow: Arc::default() }
     }
 }
 
@@ -70,6 +71,12 @@ impl State {
     #[must_use]
     pub fn meters(&self) -> &Arc<Meters> {
         &self.meters
+    }
+
+    /// What is told of each message.
+    #[must_use]
+    pub fn follow(&self) -> &Arc<Follow> {
+        &self.follow
     }
 
     /// Notes how the chat side is doing. Offline, no room is live.

@@ -136,16 +136,30 @@ impl Driver {
         let mut messages = Vec::with_capacity(self.fresh.len());
         let mut receipts = Vec::with_capacity(self.fresh.len());
         for (message, number, receipt) in self.fresh.drain(..) {
-            debug!(room = message.room.as_str(), number, "chat: to be kept");
             messages.push((message, number));
             receipts.push(receipt);
         }
         let database = self.chat.database.clone();
         let committed = Arc::clone(&self.chat.committed);
         let meters = Arc::clone(self.chat.state.meters());
+        let follow = Arc::clone(self.chat.state.follow());
+        let followed = if follow.is_wanted() {
+            let about = |(message, _): &(Message, _)| {
+                (message.id(), message.room.clone(), message.received_ms)
+            };
+            messages.iter().map(about).collect()
+        } else {
+            Vec::new()
+        };
         self.commit = Some(Box::pin(async move {
             let received = database.commit_messages(messages).await?;
-            debug!(?received, "chat: kept");
+            let kept_ms = clock::unix_ms();
+            for ((id, room, received_ms), outcome) in followed.iter().zip(&received) {
+                match outcome {
+                    Received::New => follow.received(id, room, *received_ms, kept_ms),
+                    known => debug!(message_id = %id, ?known, "chat: received again"),
+                }
+            }
             let new = received.iter().filter(|one| **one == Received::New).count();
             meters.messages_received.inc_by(u64::try_from(new).unwrap_or(0));
             committed.notify_one();

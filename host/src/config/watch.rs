@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use super::SecretSource;
 
@@ -19,6 +20,9 @@ pub struct Watch {
     pub names: Vec<String>,
     /// Whether people's addresses are shown.
     pub show_addresses: bool,
+    /// Where a collector of OpenTelemetry takes traces by OTLP over HTTP (protobuf); left out, none are
+    /// made. They hold ids of messages and rooms, no text and no person's address.
+    pub traces: Option<String>,
 }
 
 /// The same as it is written.
@@ -33,13 +37,16 @@ struct Table {
     names: Vec<String>,
     /// Whether people's addresses are shown.
     show_addresses: bool,
+    /// Where a collector of OpenTelemetry takes traces by OTLP over HTTP (protobuf); left out, none are
+    /// made. They hold ids of messages and rooms, no text and no person's address.
+    traces: Option<String>,
 }
 
 impl TryFrom<Table> for Watch {
     type Error = String;
 
     fn try_from(table: Table) -> Result<Self, String> {
-        let Table { listen, token, names, show_addresses } = table;
+        let Table { listen, token, names, show_addresses, traces } = table;
         if let Some(listen) = listen
             && !listen.ip().is_loopback()
             && token.is_none()
@@ -54,9 +61,26 @@ impl TryFrom<Table> for Watch {
                 "`{name}` under `names` is no name of a server: `digest.contoso.com` is wanted"
             ));
         }
+        if let Some(url) = traces.as_deref().filter(|url| !is_collector(url)) {
+            // It is not shown: there may be a password in it.
+            let long = url.chars().count();
+            return Err(format!(
+                "`traces` ({long} characters) is no address of a collector: `http://127.0.0.1:4318/v1/traces` is wanted, without \
+                 a name or a password in it"
+            ));
+        }
         let names = names.iter().map(|name| name.to_lowercase()).collect();
-        Ok(Self { listen, token, names, show_addresses })
+        Ok(Self { listen, token, names, show_addresses, traces })
     }
+}
+
+fn is_collector(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.username().is_empty()
+            && url.password().is_none()
+    })
 }
 
 fn is_name(text: &str) -> bool {
@@ -85,6 +109,18 @@ mod tests {
             let said = watch(open).unwrap_err();
             assert!(said.contains("give a `token` too"), "{said}");
             assert!(watch(&format!("{open}\n{token}")).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_collector_has_an_address_without_a_password() {
+        let traces = |url: &str| watch(&format!("traces = \"{url}\""));
+        let url = "http://127.0.0.1:4318/v1/traces";
+        assert_eq!(traces(url).unwrap().traces.as_deref(), Some(url));
+        for bad in ["", "collector:4318", "ftp://a/", "http://u:hunter2@a/v1/traces"] {
+            let said = traces(bad).unwrap_err();
+            assert!(said.contains("no address of a collector"), "{said}");
+            assert!(!said.contains("`http://u:hunter2"), "{said}");
         }
     }
 

@@ -507,6 +507,11 @@ impl Shared {
         let Standing { state, planned_ms, .. } = standing;
         let meters = self.state.meters();
         meters.mail_ended(state, mail.digest, *planned_ms, received_ms, clock::unix_ms());
+        let follow = self.state.follow();
+        if follow.is_wanted() {
+            let ids: Vec<_> = mail.items.iter().map(|item| item.message.id()).collect();
+            follow.mail(&mail.key, mail.digest, standing, ids.iter());
+        }
     }
 
     /// Commits where mails stand; answers the keys of those that are still ours. What cannot be

@@ -1,17 +1,22 @@
 //! The one place that asks what time it is, and the one that asks for unpredictable bytes.
 
 use std::{
-    sync::OnceLock,
+    sync::{
+        LazyLock, OnceLock,
+        atomic::{AtomicI64, Ordering},
+    },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use lync::{Entropy, Now};
 
-/// A calendar that runs faster than the steady clock, for the demo.
+/// A calendar that runs faster than the steady clock, for the demo and for tests.
 struct Fast {
     since: Instant,
     unix: Duration,
     times: u32,
+    /// By how many milliseconds it was set since.
+    step_ms: AtomicI64,
 }
 
 static FAST: OnceLock<Fast> = OnceLock::new();
@@ -39,7 +44,12 @@ pub fn now() -> Now {
     let instant = Instant::now();
     let unix = match FAST.get() {
         None => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO),
-        Some(fast) => fast.unix + instant.saturating_duration_since(fast.since) * fast.times,
+        Some(fast) => {
+            let runs = fast.unix + instant.saturating_duration_since(fast.since) * fast.times;
+            let step_ms = fast.step_ms.load(Ordering::Acquire);
+            let step = Duration::from_millis(step_ms.unsigned_abs());
+            if step_ms < 0 { runs.saturating_sub(step) } else { runs + step }
+        }
     };
     Now { instant, unix }
 }
@@ -48,8 +58,31 @@ pub fn now() -> Now {
 /// for good; `false` if it does already. The steady clock stays as it is.
 pub fn run_fast(unix_ms: i64, times: u32) -> bool {
     let unix = Duration::from_millis(u64::try_from(unix_ms).unwrap_or(0));
-    let fast = Fast { since: now().instant, unix, times: times.max(1) };
+    let step_ms = AtomicI64::new(0);
+    let fast = Fast { since: now().instant, unix, times: times.max(1), step_ms };
     FAST.set(fast).is_ok()
+}
+
+/// Sets a calendar that runs fast forward or back, as an administrator sets a clock; `false` if it
+/// does not run fast.
+pub fn set_by(ms: i64) -> bool {
+    FAST.get().map(|fast| fast.step_ms.fetch_add(ms, Ordering::AcqRel)).is_some()
+}
+
+/// By how many milliseconds the calendar is ahead of the steady clock. That changes only when one
+/// of them is set, or stands still.
+#[must_use]
+pub fn ahead_ms() -> i64 {
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks the time")]
+    static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let times = FAST.get().map_or(1, |fast| fast.times);
+    let Now { instant, unix } = now();
+    let origin = *ORIGIN;
+    let since = instant.saturating_duration_since(origin).as_millis();
+    let before = origin.saturating_duration_since(instant).as_millis();
+    let steady = i128::try_from(since).unwrap_or(0) - i128::try_from(before).unwrap_or(0);
+    let unix = i128::try_from(unix.as_millis()).unwrap_or(0);
+    i64::try_from(unix - steady * i128::from(times)).unwrap_or(0)
 }
 
 /// Microseconds by the clock that a service manager compares times by (`CLOCK_MONOTONIC`).

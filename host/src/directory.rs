@@ -134,10 +134,13 @@ impl Directory {
     pub async fn run(mut self, orders: mpsc::Sender<Order>, stop: watch::Receiver<bool>) {
         loop {
             let wait = match self.refresh().await {
-                Ok(()) => self.current.now().members.refresh.0,
+                Ok(()) => {
+                    self.state.mail(|trouble| trouble.members = None);
+                    self.current.now().members.refresh.0
+                }
                 Err(error) => {
                     warn!("directory: {error:#}; trying again in {} s", RETRY.as_secs());
-                    self.state.mail(Some(format!("{error:#}")));
+                    self.state.mail(|trouble| trouble.members = Some(format!("{error:#}")));
                     RETRY
                 }
             };

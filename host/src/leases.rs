@@ -25,6 +25,8 @@ use crate::{
 
 /// The lease is renewed so often in its time.
 const RENEWALS: u32 = 3;
+/// Time between two rounds at least, whatever happens.
+const ROUND_MIN: Duration = Duration::from_secs(1);
 
 /// What this host does alone.
 pub struct Leases {
@@ -41,6 +43,8 @@ struct Inner {
     held: Held,
     /// Rooms that were another host's: what is remembered of them may be old.
     foreign: BTreeSet<String>,
+    /// What stands in this host's way, as the others and `status` are told.
+    trouble: Vec<String>,
 }
 
 /// What the keeper of the leases works with.
@@ -124,9 +128,13 @@ impl Leases {
     /// One round; answers what has become ours that was another host's, and how many mails are to be
     /// looked for.
     async fn hold(&self, watching: bool) -> Result<(Vec<RoomId>, usize), Error> {
-        let mut wanted: BTreeSet<String> = self.lock().wanted.keys().cloned().collect();
+        let (mut wanted, trouble) = {
+            let inner = self.lock();
+            (inner.wanted.keys().cloned().collect::<BTreeSet<_>>(), inner.trouble.clone())
+        };
         wanted.insert(SERVICE.to_owned());
-        let held = self.database.hold(wanted, watching, self.lease).await.inspect_err(|error| {
+        let held = self.database.hold(wanted, watching, &trouble, self.lease).await;
+        let held = held.inspect_err(|error| {
             if matches!(error, Error::LeaseLost { .. }) {
                 self.lost.store(true, Ordering::Release);
             }
@@ -152,6 +160,11 @@ impl Leases {
         Ok((gained, orphans))
     }
 
+    /// Notes what the next round tells of this host.
+    fn tell(&self, trouble: Vec<String>) {
+        self.lock().trouble = trouble;
+    }
+
     /// The chat side is away for good: others may have its rooms.
     fn let_go(&self) {
         self.lock().wanted.clear();
@@ -170,7 +183,12 @@ impl Keeper {
             if let Err(error) = self.round(&mut last_watching).await {
                 error!("leases: {error}");
             }
-            tokio::time::sleep(self.leases.lease / RENEWALS).await;
+            // What stands in the way is told at once, and so is that nothing does any more.
+            let now = self.state.now().trouble();
+            let most = self.leases.lease / RENEWALS;
+            tokio::time::sleep(ROUND_MIN.min(most)).await;
+            let changed = self.state.trouble_other_than(&now);
+            let _ = tokio::time::timeout(most.saturating_sub(ROUND_MIN), changed).await;
         }
     }
 
@@ -183,6 +201,7 @@ impl Keeper {
         if !watching {
             self.leases.let_go();
         }
+        self.leases.tell(self.state.now().trouble());
         let (gained, orphans) = self.leases.hold(watching).await?;
         for room in &gained {
             // What was known of it here is older than what the other host has kept.

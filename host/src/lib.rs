@@ -20,6 +20,7 @@ pub mod journal;
 pub mod latest;
 pub mod leases;
 pub mod letters;
+pub mod machine;
 pub mod mail;
 pub mod manual;
 pub mod notices;

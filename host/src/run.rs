@@ -22,6 +22,7 @@ use crate::{
     latest::Latest,
     leases::{Keeper, Leases},
     letters::Letters,
+    machine::Machine,
     mail::{Mailer, compose::Composer},
     notices::Notices,
     planner::Planner,
@@ -68,7 +69,7 @@ impl Host {
         let account = Account::new(&config.mail)?;
         let common = Common { preferences, ..Common::new(Arc::clone(&config), database.clone()) };
         let Common { current, rooms, leases, preferences, state, .. } = common.clone();
-        account.count_into(state.meters());
+        account.tell(&state);
         let mut seen = database.seen().await?;
         for (room, uri, members) in database.rooms().await? {
             let seen = seen.remove(&room.id).unwrap_or_default();
@@ -169,6 +170,12 @@ impl Host {
         alive.push(stages.spawn(async move {
             letters.run(end).await;
             "letters"
+        }));
+        let (machine, end) =
+            (Machine::new(state.clone(), config.store.directory.clone()), stopped.clone());
+        alive.push(stages.spawn(async move {
+            machine.run(end).await;
+            "machine"
         }));
         let end = stopped.clone();
         alive.push(stages.spawn(async move {

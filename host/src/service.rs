@@ -195,7 +195,7 @@ fn words(now: &Snapshot) -> String {
         ChatState::Live => format!("in the chat, {} rooms", now.rooms_live),
         ChatState::Offline(_) => "not in the chat, tries again; the log says why".to_owned(),
     };
-    let mail = if now.mail.is_some() { "; mail waits, the log says why" } else { "" };
+    let mail = if now.mail.first().is_some() { "; mail waits, the log says why" } else { "" };
     format!("{chat}{mail}")
 }
 

@@ -23,19 +23,72 @@ pub enum ChatState {
     Offline(String),
 }
 
+/// How far the chat side got with the connection that it has, or had last: what each step gave, in
+/// words without addresses of people.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// The registrar took the account.
+    pub signed_in: Option<String>,
+    /// The provisioning document came; an error says that it lets us do nothing.
+    pub provisioned: Option<Result<String, String>>,
+    /// The chat service answers.
+    pub service: Option<String>,
+    /// Rooms were looked for: how many the server has shown.
+    pub rooms_found: Option<usize>,
+}
+
+/// What stands in the way of mail, by who has noticed it: each of them takes back only its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MailTrouble {
+    /// Exchange cannot be reached.
+    pub reach: Option<String>,
+    /// Mails are refused for a reason that concerns all of them.
+    pub sending: Option<String>,
+    /// Members and their mailboxes cannot be read.
+    pub members: Option<String>,
+}
+
+impl MailTrouble {
+    /// What is to be told first, if there is something.
+    #[must_use]
+    pub fn first(&self) -> Option<&str> {
+        self.reach.as_ref().or(self.sending.as_ref()).or(self.members.as_ref()).map(String::as_str)
+    }
+}
+
 /// The host at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
     /// The chat side.
     pub chat: ChatState,
+    /// How far it got.
+    pub progress: Progress,
     /// Rooms that have been joined and caught up.
     pub rooms_live: usize,
     /// Rooms whose member list is known.
     pub rooms_with_members: usize,
     /// Rooms that were asked for and refused, and why.
     pub refused: BTreeMap<String, String>,
-    /// What stands in the way of mail, if something does.
-    pub mail: Option<String>,
+    /// What stands in the way of mail.
+    pub mail: MailTrouble,
+    /// That this machine's clock was set, for as long as it matters.
+    pub clock: Option<String>,
+    /// That there is little room on the disk.
+    pub disk: Option<String>,
+}
+
+impl Snapshot {
+    /// What stands in this host's way, a sentence each, for the administrator.
+    #[must_use]
+    pub fn trouble(&self) -> Vec<String> {
+        let chat = match &self.chat {
+            ChatState::Offline(why) => Some(format!("chat: {why}")),
+            _ => None,
+        };
+        let mail = self.mail.first().map(|why| format!("mail: {why}"));
+        let machine = [self.clock.clone(), self.disk.clone()];
+        chat.into_iter().chain(mail).chain(machine.into_iter().flatten()).collect()
+    }
 }
 
 /// The host's state, shared by all its parts.
@@ -88,6 +141,9 @@ impl State {
             if matches!(state, ChatState::Offline(_) | ChatState::Connecting) {
                 snapshot.rooms_live = 0;
             }
+            if state == ChatState::Connecting {
+                snapshot.progress = Progress::default();
+            }
             snapshot.chat = state;
         });
     }
@@ -109,9 +165,31 @@ impl State {
         });
     }
 
-    /// Notes what stands in the way of mail; `None` when it is gone.
-    pub fn mail(&self, trouble: Option<String>) {
-        self.change(|snapshot| snapshot.mail = trouble);
+    /// Notes what stands in the way of mail, or that it is gone.
+    pub fn mail(&self, note: impl FnOnce(&mut MailTrouble)) {
+        self.change(|snapshot| note(&mut snapshot.mail));
+    }
+
+    /// Notes how far the chat side got.
+    pub fn progress(&self, note: impl FnOnce(&mut Progress)) {
+        self.change(|snapshot| note(&mut snapshot.progress));
+    }
+
+    /// Notes that the machine's clock was set; `None` when that no longer matters.
+    pub fn clock(&self, what: Option<String>) {
+        self.change(|snapshot| snapshot.clock = what);
+    }
+
+    /// Notes that there is little room on the disk; `None` when there is enough.
+    pub fn disk(&self, what: Option<String>) {
+        self.change(|snapshot| snapshot.disk = what);
+    }
+
+    /// Waits until something else stands in the way than this.
+    pub async fn trouble_other_than(&self, trouble: &[String]) {
+        let mut watch = self.watch();
+        // The sender lives as long as `self`.
+        let _ = watch.wait_for(|now| now.trouble() != trouble).await;
     }
 
     /// Rings for the directory: a member list has changed.

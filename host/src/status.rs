@@ -7,8 +7,10 @@ use jiff::tz::TimeZone;
 
 use crate::{
     config::Config,
-    database::{Counts, Database, GapStatus, GuestState, HostRow, Place, RoomStatus},
+    database::{self, Counts, Database, GapStatus, GuestState, HostRow, Place, RoomStatus},
+    machine::disk,
     records::time,
+    watch::words::span,
 };
 
 /// Gaps listed.
@@ -18,6 +20,8 @@ const GAPS_MAX: u32 = 1000;
 #[derive(Debug, serde::Serialize)]
 struct Status {
     database: String,
+    /// What stands in the way by what can be seen from here.
+    trouble: Vec<String>,
     hosts: Vec<HostRow>,
     counts: Counts,
     guests: Vec<GuestState>,
@@ -32,9 +36,11 @@ struct Status {
 pub async fn status(config: &Config, json: bool) -> Result<ExitCode> {
     let place = Place::of(&config.store)?;
     let database = Database::look(place.clone()).await?;
+    let hosts = database.hosts().await?;
     let status = Status {
         database: place.to_string(),
-        hosts: database.hosts().await?,
+        trouble: trouble(config, &place, &hosts),
+        hosts,
         counts: database.counts().await?,
         guests: database.guest_states().await?,
         rooms: database.room_states().await?,
@@ -48,12 +54,29 @@ pub async fn status(config: &Config, json: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What a host that cannot write here cannot tell.
+fn trouble(config: &Config, place: &Place, hosts: &[HostRow]) -> Vec<String> {
+    let directory = &config.store.directory;
+    let room = disk::free(directory).and_then(|free| disk::trouble(directory, free));
+    let silent = hosts.iter().map(|host| host.left_ms).max().filter(|left| *left <= 0);
+    let silent = silent.filter(|_| database::is_held(place)).map(|left_ms| {
+        format!(
+            "a host runs and has not been able to write here for {}: its log says why",
+            span(left_ms.saturating_neg())
+        )
+    });
+    room.into_iter().chain(silent).collect()
+}
+
 impl Status {
     fn print(&self, zone: &TimeZone) {
         println!("database  {}", self.database);
+        for line in &self.trouble {
+            println!("          {line}");
+        }
         let alive: Vec<_> = self.hosts.iter().filter(|host| host.left_ms > 0).collect();
         if alive.is_empty() {
-            println!("hosts     none runs");
+            println!("hosts     none runs that can write here");
         }
         for host in alive {
             let chat = if host.watching == 1 { "in the chat" } else { "not in the chat" };
@@ -64,6 +87,9 @@ impl Status {
                 host.duties,
                 host.left_ms / 1000
             );
+            for line in host.trouble.iter().flat_map(|trouble| trouble.lines()) {
+                println!("          {line}");
+            }
         }
         let counts = &self.counts;
         println!(

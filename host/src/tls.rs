@@ -25,6 +25,8 @@ use openssl::{
 const CA_BYTES_MAX: u64 = 4 << 20;
 /// Days that a certificate of the embedded servers is good for.
 const EMBEDDED_DAYS: u32 = 30;
+/// Seconds before it was made from which it is good: clocks differ.
+const EMBEDDED_BEFORE_S: i64 = 7 * 24 * 3600;
 
 /// Reads a PEM file of certificate authorities.
 ///
@@ -173,7 +175,9 @@ fn sign(
     let mut serial = BigNum::new()?;
     serial.rand(127, MsbOption::MAYBE_ZERO, false)?;
     builder.set_serial_number(&*serial.to_asn1_integer()?)?;
-    builder.set_not_before(&*Asn1Time::from_unix(crate::clock::unix_ms() / 1000 - 3600)?)?;
+    builder.set_not_before(&*Asn1Time::from_unix(
+        crate::clock::unix_ms() / 1000 - EMBEDDED_BEFORE_S,
+    )?)?;
     builder.set_not_after(&*Asn1Time::days_from_now(EMBEDDED_DAYS)?)?;
     builder.set_pubkey(key)?;
     let mut name = X509NameBuilder::new()?;

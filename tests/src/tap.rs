@@ -80,6 +80,11 @@ impl Tap {
         self.shared.refuses.send_replace(true);
     }
 
+    /// From now on whoever connects is connected.
+    pub fn admit(&self) {
+        self.shared.refuses.send_replace(false);
+    }
+
     /// Cuts all connections there are; what was held back is lost.
     pub fn cut(&self) {
         self.shared.cuts.send_modify(|count| *count += 1);

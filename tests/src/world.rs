@@ -36,7 +36,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 use crate::{
-    Log, Settings,
+    Log, Settings, Tap,
     books::{self, Books, MARK, token},
     engine,
 };
@@ -169,6 +169,15 @@ impl World {
         self.directory.path().join("store")
     }
 
+    /// A wire to the embedded Exchange, and the address at its near end.
+    pub async fn exchange_tap(&self) -> (Tap, String) {
+        let ews = self.embedded.addresses.ews.clone();
+        let port = ews.split(':').nth(2).and_then(|rest| rest.split('/').next()).unwrap();
+        let tap = Tap::start(format!("127.0.0.1:{port}").parse().unwrap()).await;
+        let url = ews.replace(port, &tap.address.port().to_string());
+        (tap, url)
+    }
+
     /// Writes a configuration like anybody's, with changes.
     pub fn write_config(&self, change: impl FnOnce(&mut Settings)) -> PathBuf {
         let mut settings = Settings::new(
@@ -239,7 +248,9 @@ impl World {
 
     /// Waits until something stands in the way of mail; answers what.
     pub async fn mail_trouble(&self, host: &Host) -> String {
-        self.state(host, "trouble with mail", |now| now.mail.is_some()).await.mail.unwrap()
+        let trouble = |now: &Snapshot| now.mail.first().is_some();
+        let now = self.state(host, "trouble with mail", trouble).await;
+        now.mail.first().unwrap_or_default().to_owned()
     }
 
     /// Waits for a state of the host.
@@ -395,7 +406,8 @@ impl World {
         self.books.owed().keys().all(|one| found.contains_key(one))
     }
 
-    fn assert_balanced(&self) {
+    /// Compares the books: every post once with everybody who is owed it, and with nobody else.
+    pub fn assert_balanced(&self) {
         let (found, owed) = (self.found(), self.books.owed());
         assert_eq!(found, owed, "(post, mailbox): found on the left, owed on the right");
     }
@@ -487,7 +499,7 @@ impl World {
             };
             while let Some(left_ms) = left(database.hosts().await.unwrap()) {
                 tokio::time::sleep(Duration::from_millis(left_ms.unsigned_abs())).await;
-                database.hold(BTreeSet::new(), false, lease).await.unwrap();
+                database.hold(BTreeSet::new(), false, &[], lease).await.unwrap();
             }
         };
         assert!(tokio::time::timeout(WAIT, alone).await.is_ok(), "other hosts still live");

@@ -117,7 +117,7 @@ fn ews_untrusted_certificate() {
 fn ews_wrong_password() {
     play(async |world| {
         joined_before(world).await;
-        let (tap, url) = exchange_tap(world).await;
+        let (tap, url) = world.exchange_tap().await;
         let host = world
             .start_host(|settings| {
                 settings.set("mail.url", url);
@@ -146,7 +146,7 @@ fn ews_wrong_password() {
 #[test]
 fn ews_wrong_password_on_all_lanes() {
     play(async |world| {
-        let (tap, url) = exchange_tap(world).await;
+        let (tap, url) = world.exchange_tap().await;
         for sign_in in ["ntlm", "basic"] {
             let before = tap.connections();
             let account = account(world, |settings| {
@@ -217,15 +217,6 @@ fn busy_before_sign_in() {
     });
 }
 
-/// A wire to the embedded Exchange, and the address at its near end.
-async fn exchange_tap(world: &World) -> (Tap, String) {
-    let ews = world.embedded.addresses.ews.clone();
-    let port = ews.split(':').nth(2).and_then(|rest| rest.split('/').next()).unwrap();
-    let tap = Tap::start(format!("127.0.0.1:{port}").parse().unwrap()).await;
-    let url = ews.replace(port, &tap.address.port().to_string());
-    (tap, url)
-}
-
 /// The service's account, without a host around it.
 fn account(world: &World, change: impl FnOnce(&mut tests::Settings)) -> Arc<Account> {
     Account::new(&config::load(&world.write_config(change)).unwrap().mail).unwrap()
@@ -235,7 +226,7 @@ fn account(world: &World, change: impl FnOnce(&mut tests::Settings)) -> Arc<Acco
 #[test]
 fn ews_one_connection_a_lane() {
     play(async |world| {
-        let (tap, url) = exchange_tap(world).await;
+        let (tap, url) = world.exchange_tap().await;
         for sign_in in ["ntlm", "basic"] {
             let before = tap.connections();
             let account = account(world, |settings| {
@@ -492,7 +483,7 @@ fn busy_server() {
         world.log.wait(&["mail:", "127.0.0.1", "ErrorServerBusy", "no further requests"]).await;
         world.post("Build", "anna").await;
         world.settled(&host).await;
-        assert_eq!(host.state.now().mail, None);
+        assert_eq!(host.state.now().mail.first(), None);
     });
 }
 

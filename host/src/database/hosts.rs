@@ -25,6 +25,8 @@ pub const SERVICE: &str = "service";
 const ENTERED_FOR: Duration = Duration::from_secs(30);
 /// Hosts that share a database.
 const HOSTS_MAX: i64 = 64;
+/// Characters kept of what stands in a host's way.
+const TROUBLE_CHARACTERS_MAX: usize = 2000;
 
 /// What a host does alone, and what others do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,6 +56,8 @@ pub struct HostRow {
     pub left_ms: i64,
     /// What it does alone.
     pub duties: i64,
+    /// What stands in its way, a line each.
+    pub trouble: Option<String>,
 }
 
 impl Database {
@@ -86,7 +90,7 @@ impl Database {
         left.await
     }
 
-    /// Says that this host lives for another `lease`, puts out those that were silent for too long,
+    /// Says that this host lives for another `lease` and what stands in its way, puts out those that were silent for too long,
     /// and takes and gives what it does alone, so that each host that is in the chat (`watching`)
     /// has an equal share of what it wants to do.
     ///
@@ -96,13 +100,15 @@ impl Database {
         &self,
         wanted: BTreeSet<String>,
         watching: bool,
+        trouble: &[String],
         lease: Duration,
     ) -> Result<Held, Error> {
         let lease_ms = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
-        let data = (self.host.clone(), wanted, watching, lease_ms);
-        let held = self.writer.run(data, |connection, (host, wanted, watching, lease_ms)| {
+        let trouble: String = trouble.join("\n").chars().take(TROUBLE_CHARACTERS_MAX).collect();
+        let data = (self.host.clone(), wanted, Standing { watching, trouble, lease_ms });
+        let held = self.writer.run(data, |connection, (host, wanted, standing)| {
             Box::pin(async move {
-                if !renew(connection, host, *watching, *lease_ms).await? {
+                if !renew(connection, host, standing).await? {
                     return Ok(None);
                 }
                 let expired = put_out(connection, host).await?;
@@ -139,7 +145,7 @@ impl Database {
         let now_ms = self.place.engine().now_ms();
         let sql = format!(
             "SELECT h.id, h.slot, h.name, h.watching, h.until_ms - {now_ms} AS left_ms, \
-             (SELECT COUNT(*) FROM leases l WHERE l.host = h.id) AS duties FROM hosts h ORDER BY h.slot"
+             (SELECT COUNT(*) FROM leases l WHERE l.host = h.id) AS duties, h.trouble FROM hosts h ORDER BY h.slot"
         );
         let mut reader = self.reader().await?;
         let rows = Statement::new(sql).fetch_as(&mut reader).await;
@@ -180,17 +186,24 @@ fn name() -> String {
     format!("{machine}:{}", std::process::id())
 }
 
+/// How a host that lives is doing.
+struct Standing {
+    watching: bool,
+    trouble: String,
+    lease_ms: i64,
+}
+
 /// Answers whether this host is still there.
 async fn renew(
     connection: &mut AnyConnection,
     host: &str,
-    watching: bool,
-    lease_ms: i64,
+    Standing { watching, trouble, lease_ms }: &Standing,
 ) -> Result<bool, sqlx::Error> {
     let now_ms = Engine::of(connection).now_ms();
+    let trouble = Some(trouble.as_str()).filter(|trouble| !trouble.is_empty());
     let mut update = Statement::new(format!("UPDATE hosts SET until_ms = {now_ms} + "));
-    update.bind(lease_ms).push(", watching = ").bind(i64::from(watching));
-    update.push(" WHERE id = ").bind(host);
+    update.bind(*lease_ms).push(", watching = ").bind(i64::from(*watching));
+    update.push(", trouble = ").bind(trouble).push(" WHERE id = ").bind(host);
     Ok(update.execute(connection).await? > 0)
 }
 

@@ -297,6 +297,14 @@ async fn lock(place: &Place, directory: &Path) -> Result<File, Error> {
     Err(Error::InUse { lock: path.display().to_string() })
 }
 
+/// Whether a host of this machine has the directory of a file; nothing is known of a server's hosts.
+#[must_use]
+pub fn is_held(place: &Place) -> bool {
+    let Place::Directory(directory) = place else { return false };
+    let file = File::open(directory.join(LOCK));
+    file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
 /// Hosts that start together all make the tables; all but one of them fail, and find them made.
 async fn migrate(connection: &mut AnyConnection, place: &Place) -> Result<(), Error> {
     let mut tried = 1;

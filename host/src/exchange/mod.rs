@@ -6,7 +6,10 @@ mod patience;
 mod pause;
 
 use std::{
-    sync::{Arc, OnceLock, PoisonError},
+    sync::{
+        Arc, OnceLock, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -22,14 +25,16 @@ use ews::{
     resolve_names::{Resolution, ResolveNames},
 };
 use tokio::sync::{Mutex, Semaphore};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 pub use self::lane::TransportError;
 use self::{lane::Lane, pause::Pause};
-use crate::{clock, config, tls, watch::metrics::Meters};
+use crate::{clock, config, state::State, tls, watch::metrics::Meters};
 
 /// Groups inside groups that are opened.
 const GROUP_DEPTH_MAX: usize = 10;
+/// So many requests in a row without an answer are told to the administrator.
+const UNANSWERED_TOLD: u32 = 3;
 /// People of one group, with all groups inside it (ews.md 4.2).
 const GROUP_MEMBERS_MAX: usize = 5000;
 
@@ -150,8 +155,10 @@ pub struct Account {
     first: Mutex<()>,
     /// What the server was last asked in: it goes down and never up.
     version: std::sync::Mutex<&'static str>,
-    /// Where answers are counted.
-    meters: OnceLock<Arc<Meters>>,
+    /// Where answers are counted, and told where it is that none come.
+    state: OnceLock<State>,
+    /// Requests in a row that got no answer.
+    unanswered: AtomicU32,
 }
 
 impl Account {
@@ -186,14 +193,42 @@ impl Account {
             pause: Default::default(),
             first: Mutex::default(),
             version: std::sync::Mutex::new(SERVER_VERSIONS[0]),
-            meters: OnceLock::new(),
+            state: OnceLock::new(),
+            unanswered: AtomicU32::new(0),
             lanes,
         }))
     }
 
-    /// Counts answers from now on.
-    pub fn count_into(&self, meters: &Arc<Meters>) {
-        let _ = self.meters.set(Arc::clone(meters));
+    /// Counts answers from now on, and tells if there are none.
+    pub fn tell(&self, state: &State) {
+        let _ = self.state.set(state.clone());
+    }
+
+    fn meters(&self) -> Option<&Meters> {
+        self.state.get().map(|state| &**state.meters())
+    }
+
+    /// An answer of any kind came.
+    fn answered(&self) {
+        if self.unanswered.swap(0, Ordering::AcqRel) >= UNANSWERED_TOLD
+            && let Some(state) = self.state.get()
+        {
+            info!("mail: {} answers again", self.server);
+            state.mail(|trouble| trouble.reach = None);
+        }
+    }
+
+    /// None came. That happens; if it happens again and again, somebody should know.
+    fn unanswered(&self, operation: &'static str, why: &dyn std::fmt::Display) {
+        let count = self.unanswered.fetch_add(1, Ordering::AcqRel).saturating_add(1);
+        let Some(state) = self.state.get().filter(|_| count >= UNANSWERED_TOLD) else { return };
+        let words = format!("{}: {operation}: {why}", self.server);
+        if count == UNANSWERED_TOLD {
+            warn!(
+                "mail: {words}; {count} requests in a row got no answer of Exchange: mails wait, and go out when it answers again"
+            );
+        }
+        state.mail(|trouble| trouble.reach = Some(words));
     }
 
     /// The server's name, for messages.
@@ -268,12 +303,21 @@ impl Account {
         request: RequestBytes,
     ) -> Result<Vec<Result<O::Payload, CallError>>, CallError> {
         let name = request.operation;
-        let answer = self.send(request).await.map_err(|cause| CallError::Transport {
+        let answer = self.send(request).await;
+        match &answer {
+            // What stands in front of Exchange says that there is none.
+            Ok(answer) if !matches!(answer.status, 200 | 401 | 500) => {
+                self.unanswered(name, &format!("HTTP status {}", answer.status));
+            }
+            Ok(_) | Err(TransportError::Paused(_)) => {}
+            Err(why) => self.unanswered(name, why),
+        }
+        let answer = answer.map_err(|cause| CallError::Transport {
             server: self.server.clone(),
             operation: name,
             cause,
         })?;
-        if let Some(meters) = self.meters.get() {
+        if let Some(meters) = self.meters() {
             meters.exchange_took(name, answer.took);
         }
         let now_unix_s = clock::unix_ms() / 1000;
@@ -293,7 +337,7 @@ impl Account {
         operation: &'static str,
         results: &Result<Vec<Result<T, CallError>>, CallError>,
     ) {
-        let Some(meters) = self.meters.get() else { return };
+        let Some(meters) = self.meters() else { return };
         match results {
             Err(error) => meters.exchange_answer(operation, &error.word()),
             Ok(results) => results.iter().for_each(|result| match result {
@@ -322,7 +366,10 @@ impl Account {
             Err(TransportError::Refused(_)) => self.pause().refused(now),
             Ok(answer) if answer.status == 401 => self.pause().refused(now),
             // Other answers come from in front of Exchange, before anybody signs in.
-            Ok(answer) if matches!(answer.status, 200 | 500) => self.pause().worked(now),
+            Ok(answer) if matches!(answer.status, 200 | 500) => {
+                self.pause().worked(now);
+                self.answered();
+            }
             Ok(_) | Err(_) => {}
         }
         result

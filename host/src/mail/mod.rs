@@ -461,7 +461,7 @@ impl Shared {
     ) -> Vec<Result<O::Payload, CallError>> {
         match self.account.call(request).await {
             Ok(results) => {
-                self.state.mail(None);
+                self.state.mail(|trouble| trouble.sending = None);
                 results
             }
             Err(error) => {
@@ -484,7 +484,7 @@ impl Shared {
             self.state.meters().mail_waits_until(until_ms);
         }
         if verdict.alarm || verdict.gate_until_ms.is_some() {
-            self.state.mail(Some(error.to_string()));
+            self.state.mail(|trouble| trouble.sending = Some(error.to_string()));
         }
         verdict
     }

@@ -22,6 +22,10 @@ pub(super) fn text(meters: &Meters, report: &Report) -> String {
     let mut registry = Registry::with_prefix("chat_digest");
     meters.register(&mut registry);
     here(&mut registry, report);
+    if let Some(free) = meters.disk_free() {
+        let help = "Bytes that are left where the host keeps its database";
+        single(&mut registry, "disk_free_bytes", help, free);
+    }
     guests(&mut registry, report);
     let up = i64::from(report.stored.is_ok());
     single(&mut registry, "database_up", "1 if the database answers", up);
@@ -58,7 +62,7 @@ fn here(registry: &mut Registry, report: &Report) {
     registry.register("build_info", "1, with the version", labels);
     let ready = i64::from(health::unready(&report.here).is_none());
     single(registry, "ready", "1 if this host is in the chat and can send mail", ready);
-    let trouble = i64::from(report.here.mail.is_some());
+    let trouble = i64::from(report.here.mail.first().is_some());
     single(registry, "mail_trouble", "1 if something stands in the way of all mail", trouble);
     let now = match report.here.chat {
         ChatState::Connecting => "connecting",

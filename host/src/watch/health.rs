@@ -29,7 +29,7 @@ pub(super) fn unready(now: &Snapshot) -> Option<String> {
         ChatState::SignedIn => Some("chat: signed in, and not in the rooms yet".to_owned()),
         ChatState::Offline(why) => Some(format!("chat: {why}")),
     };
-    let mail = now.mail.as_ref().map(|why| format!("mail: {why}"));
+    let mail = now.mail.first().map(|why| format!("mail: {why}"));
     let both: Vec<_> = chat.into_iter().chain(mail).collect();
     (!both.is_empty()).then(|| both.join("\n"))
 }
@@ -37,6 +37,7 @@ pub(super) fn unready(now: &Snapshot) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::MailTrouble;
 
     #[test]
     fn ready_is_in_the_rooms_with_nothing_in_the_way_of_mail() {
@@ -45,7 +46,7 @@ mod tests {
         assert_eq!(unready(&Snapshot::default()).as_deref(), Some("chat: not connected yet"));
         let both = Snapshot {
             chat: ChatState::Offline("no pool".to_owned()),
-            mail: Some("busy".to_owned()),
+            mail: MailTrouble { sending: Some("busy".to_owned()), ..MailTrouble::default() },
             ..live
         };
         assert_eq!(unready(&both).as_deref(), Some("chat: no pool\nmail: busy"));

@@ -54,6 +54,8 @@ pub struct Meters {
     chat_since_ms: AtomicI64,
     chat_retry_ms: AtomicI64,
     mail_waits_ms: AtomicI64,
+    /// Bytes; negative while it is not known.
+    disk_left: AtomicI64,
     /// What the session with the pool does next by itself.
     chat_timer: Mutex<Option<(Instant, Timer)>>,
 }
@@ -86,6 +88,7 @@ impl Default for Meters {
             chat_since_ms: AtomicI64::new(0),
             chat_retry_ms: AtomicI64::new(0),
             mail_waits_ms: AtomicI64::new(0),
+            disk_left: AtomicI64::new(-1),
             chat_timer: Mutex::default(),
         };
         meters.begin();
@@ -202,6 +205,18 @@ impl Meters {
     /// Nothing is asked of Exchange until then.
     pub fn mail_waits_until(&self, at_ms: i64) {
         self.mail_waits_ms.store(at_ms, Ordering::Relaxed);
+    }
+
+    /// So many bytes are left where the host keeps its things, if that is known.
+    pub fn disk_left(&self, bytes: Option<u64>) {
+        let bytes = bytes.map_or(-1, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.disk_left.store(bytes, Ordering::Relaxed);
+    }
+
+    /// The same, for whoever shows it.
+    #[must_use]
+    pub fn disk_free(&self) -> Option<i64> {
+        Some(self.disk_left.load(Ordering::Relaxed)).filter(|bytes| *bytes >= 0)
     }
 
     /// Since when the chat side is as it is, in milliseconds since 1970.

@@ -15,7 +15,7 @@ pub mod metrics;
 mod page;
 mod sections;
 mod server;
-mod words;
+pub(crate) mod words;
 
 use std::{net::SocketAddr, sync::Arc};
 

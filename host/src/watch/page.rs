@@ -96,7 +96,7 @@ fn status(report: &Report, look: &Look) -> Markup {
         }
         ChatState::Offline(why) => ("bad", format!("not connected: {}", look.sentence(why))),
     };
-    let exchange = match &report.here.mail {
+    let exchange = match report.here.mail.first() {
         None => ("well", format!("{}: nothing stands in the way of mail", report.exchange)),
         Some(why) => ("bad", look.sentence(why)),
     };
@@ -121,13 +121,19 @@ fn status(report: &Report, look: &Look) -> Markup {
                 dd { (light(&exchange)) }
                 dt { "Database" }
                 dd { (light(&database)) }
+                @for (name, what) in [("Clock", &report.here.clock), ("Disk", &report.here.disk)] {
+                    @if let Some(what) = what {
+                        dt { (name) }
+                        dd { (light(&("bad", look.sentence(unprefixed(what))))) }
+                    }
+                }
                 dt { "Back-off" }
                 dd { (back_off(report, look)) }
                 @if let Ok(stored) = &report.stored {
                     dt { "Queue" }
                     dd { (sections::queue(&stored.load)) }
                     dt { "Hosts" }
-                    dd { (sections::hosts(stored)) }
+                    dd { (sections::hosts(stored, look)) }
                 }
                 @if !report.here.refused.is_empty() {
                     dt { "Refused rooms" }
@@ -146,8 +152,14 @@ fn attention(report: &Report) -> Vec<String> {
     if report.here.chat != ChatState::Live {
         lacking.push("not in the chat".to_owned());
     }
-    if report.here.mail.is_some() {
+    if report.here.mail.first().is_some() {
         lacking.push("Exchange takes no mail".to_owned());
+    }
+    if report.here.clock.is_some() {
+        lacking.push("the clock was set".to_owned());
+    }
+    if report.here.disk.is_some() {
+        lacking.push("there is little room on the disk".to_owned());
     }
     for guest in report.guests.iter().filter(|guest| guest.out.is_some()) {
         lacking.push(format!("the guest \u{201c}{}\u{201d} is out of service", guest.name));
@@ -170,6 +182,11 @@ fn attention(report: &Report) -> Vec<String> {
         lacking.push("mails are overdue".to_owned());
     }
     lacking
+}
+
+/// A sentence of the log without the word that says what it is about.
+fn unprefixed(sentence: &str) -> &str {
+    sentence.split_once(": ").map_or(sentence, |(_, rest)| rest)
 }
 
 /// How long something may be late before it is said, in milliseconds.

@@ -56,15 +56,18 @@ pub(super) fn queue(load: &Load) -> Markup {
     }
 }
 
-pub(super) fn hosts(stored: &Stored) -> Markup {
+pub(super) fn hosts(stored: &Stored, look: &Look) -> Markup {
     let alive: Vec<_> = stored.hosts.iter().filter(|host| host.left_ms > 0).collect();
     html! {
         @if alive.is_empty() { "none is alive" }
-        ul { @for host in alive {
+        ul { @for host in &alive {
             li {
                 (host.name) ": " @if host.watching == 1 { "in the chat" } @else { "not in the chat" } ", "
                 (words::count(host.duties.unsigned_abs(), "duty", "duties"))
                 ", lease for " (words::span(host.left_ms))
+                @if alive.len() > 1 && let Some(trouble) = &host.trouble {
+                    ul { @for line in trouble.lines() { li { (look.sentence(line)) } } }
+                }
             }
         } }
     }

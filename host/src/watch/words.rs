@@ -62,7 +62,7 @@ pub(super) fn ago(at_ms: i64, now_ms: i64) -> String {
 }
 
 /// A length of time in its largest unit.
-pub(super) fn span(ms: i64) -> String {
+pub(crate) fn span(ms: i64) -> String {
     const UNITS: [(i64, &str); 4] =
         [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s")];
     for (unit, name) in UNITS {

@@ -67,6 +67,11 @@ impl Running {
         Self { child, said, lines }
     }
 
+    /// The id of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     pub fn said(&self) -> String {
         self.said.lock().unwrap().clone()
     }

@@ -40,21 +40,21 @@ async fn hosts_share_what_is_to_be_done() {
     let (a, b) = (host(&directory).await, host(&directory).await);
     assert_eq!((a.slot(), b.slot()), (1, 2));
     let wanted = duties(&["r1", "r2", "r3", SERVICE]);
-    assert_eq!(a.hold(wanted.clone(), true, LEASE).await.unwrap().mine, wanted);
+    assert_eq!(a.hold(wanted.clone(), true, &[], LEASE).await.unwrap().mine, wanted);
     // All is taken; the first gives the half that is the second's.
-    assert_eq!(b.hold(wanted.clone(), true, LEASE).await.unwrap().mine, duties(&[]));
-    assert_eq!(a.hold(wanted.clone(), true, LEASE).await.unwrap().mine, duties(&["r1", "r2"]));
-    let held = b.hold(wanted.clone(), true, LEASE).await.unwrap();
+    assert_eq!(b.hold(wanted.clone(), true, &[], LEASE).await.unwrap().mine, duties(&[]));
+    assert_eq!(a.hold(wanted.clone(), true, &[], LEASE).await.unwrap().mine, duties(&["r1", "r2"]));
+    let held = b.hold(wanted.clone(), true, &[], LEASE).await.unwrap();
     assert_eq!((held.mine, held.others), (duties(&["r3", SERVICE]), duties(&["r1", "r2"])));
     // One that is not in the chat counts for nothing and keeps no rooms.
-    b.hold(duties(&[SERVICE]), false, LEASE).await.unwrap();
+    b.hold(duties(&[SERVICE]), false, &[], LEASE).await.unwrap();
     assert_eq!(
-        a.hold(wanted.clone(), true, LEASE).await.unwrap().mine,
+        a.hold(wanted.clone(), true, &[], LEASE).await.unwrap().mine,
         duties(&["r1", "r2", "r3"])
     );
     // One that ends leaves at once.
     b.close().await;
-    assert_eq!(a.hold(wanted.clone(), true, LEASE).await.unwrap().mine, wanted);
+    assert_eq!(a.hold(wanted.clone(), true, &[], LEASE).await.unwrap().mine, wanted);
 }
 
 #[tokio::test]
@@ -63,12 +63,12 @@ async fn a_host_that_is_silent_for_too_long_loses_its_work() {
     let directory = tempfile::tempdir().unwrap();
     let (a, b) = (host(&directory).await, host(&directory).await);
     let wanted = duties(&["r1", SERVICE]);
-    a.hold(wanted.clone(), true, LEASE).await.unwrap();
+    a.hold(wanted.clone(), true, &[], LEASE).await.unwrap();
     with_a_mail(&a).await;
     let asked = a.claim_due(10, 10).await.unwrap().remove(0);
     let_lease_run_out(&a).await;
 
-    let held = b.hold(wanted.clone(), true, LEASE).await.unwrap();
+    let held = b.hold(wanted.clone(), true, &[], LEASE).await.unwrap();
     assert_eq!((held.mine, held.expired.len(), held.orphans), (wanted.clone(), 1, 1));
     // It is looked for first, and what the frozen host says of it no longer counts.
     let looked = b.claim_due(10, 10).await.unwrap().remove(0);
@@ -80,7 +80,7 @@ async fn a_host_that_is_silent_for_too_long_loses_its_work() {
     assert_eq!(why.mail.as_deref(), Some("drafting"));
     // Nor can it begin anything.
     assert!(matches!(a.claim_due(10, 10).await, Err(Error::LeaseLost { .. })));
-    assert!(matches!(a.hold(wanted, true, LEASE).await, Err(Error::LeaseLost { .. })));
+    assert!(matches!(a.hold(wanted, true, &[], LEASE).await, Err(Error::LeaseLost { .. })));
 }
 
 /// Whoever claims, and however many at once: each mail once.

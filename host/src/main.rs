@@ -57,13 +57,21 @@ enum Command {
     },
     /// Says what would be done: connects, signs in, lists rooms and members. Sends nothing.
     #[command(
-        after_help = "Example: chat-digest check --config /etc/chat-digest/chat-digest.toml\n\
+        after_help = "Examples: chat-digest check --config /etc/chat-digest/chat-digest.toml\n          \
+                      chat-digest check --config FILE --send-to you@contoso.com   sends one mail, to you\n          \
+                      chat-digest check --config FILE --json | jq 'select(.outcome == \"fail\")'\n\
                       Exit code 1 if anything is marked FAIL."
     )]
     Check {
         /// The configuration file.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+        /// Sends one test mail to this address, the way that the mails of rooms go.
+        #[arg(long, value_name = "ADDRESS", value_parser = address)]
+        send_to: Option<config::SmtpAddress>,
+        /// Prints one line of JSON for each step.
+        #[arg(long)]
+        json: bool,
     },
     /// Shows a conversation turn into mails: the real host between two servers on this machine.
     #[command(
@@ -339,6 +347,10 @@ enum OutboxAction {
     },
 }
 
+fn address(text: &str) -> Result<config::SmtpAddress, String> {
+    config::SmtpAddress::try_from(text.to_owned())
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let quiet = matches!(
@@ -379,7 +391,9 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 async fn obey(command: Command) -> Result<ExitCode> {
     match command {
         Command::Run { config } => service::run(&config).await,
-        Command::Check { config } => check::check(config::load(&config)?).await,
+        Command::Check { config, send_to, json } => {
+            check::check(config::load(&config)?, check::Options { json, send_to }).await
+        }
         Command::Demo { posts, exit, json, schedule } => {
             demo::demo(demo::Options { posts, exit, json, schedule }, stop_signal()?).await
         }

@@ -47,8 +47,16 @@ fn check_finds_all_well_and_sends_nothing() {
         let config = world.write_config(|_| {});
         let (output, said) = output(&["check", "--config", config.to_str().unwrap()]).await;
         assert!(output.status.success(), "{said}");
-        for words in ["All is well", "room `Ops`", "5 members", "Cleo Díaz", "drafts can be read"]
-        {
+        for words in [
+            "All is well",
+            "`Ops` (ma-chan://",
+            "5 would be offered mail",
+            "Cleo Díaz",
+            "drafts can be read",
+            "not asked for: --send-to",
+            "Exchange   DNS ok  connection ok  TLS ok  sign-in ok  mailbox ok  rights ok  test mail skip",
+            "Chat       DNS ok  connection ok  TLS ok  sign-in ok  provisioning ok  chat server ok  rooms ok  members ok",
+        ] {
             assert!(said.contains(words), "`{words}` is missing in:\n{said}");
         }
         assert!(!said.contains("Quittengelee"), "{said}");
@@ -57,6 +65,51 @@ fn check_finds_all_well_and_sends_nothing() {
             exchange.drafts(&service).count() + exchange.sent(&service).count()
         });
         assert_eq!((touched, world.store().exists()), (0, false));
+    });
+}
+
+#[test]
+fn check_sends_a_test_mail_to_whom_it_is_told() {
+    play(async |world| {
+        let config = world.write_config(|_| {});
+        let anna = world.company().mailbox("anna");
+        let arguments =
+            ["check", "--config", config.to_str().unwrap(), "--json", "--send-to", &anna];
+        let (well, said) = output(&arguments).await;
+        assert!(well.status.success(), "{said}");
+        let lines = String::from_utf8(well.stdout).unwrap();
+        let steps: Vec<serde_json::Value> =
+            lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let mail = steps.iter().find(|step| step["step"] == "test mail").unwrap();
+        assert_eq!((&mail["side"], &mail["outcome"]), (&"exchange".into(), &"ok".into()));
+        assert!(mail["said"].as_str().unwrap().contains("among the sent mails"), "{mail}");
+        let inbox = world.inbox("anna");
+        let subjects: Vec<_> =
+            inbox.iter().map(|mail| mail.item.content().subject.clone()).collect();
+        assert_eq!(subjects, ["Test mail of chat-digest"]);
+
+        let arguments = ["check", "--config", config.to_str().unwrap(), "--send-to", "anna"];
+        let (refused, said) = output(&arguments).await;
+        assert_eq!(refused.status.code(), Some(2), "{said}");
+    });
+}
+
+/// What is not reached because of an earlier fault is told apart from what is at fault.
+#[test]
+fn check_names_the_step_that_fails() {
+    play(async |world| {
+        let config = world.write_config(|settings| {
+            settings.set("mail.password", "wrong");
+            settings.set("chat.password", "wrong");
+        });
+        let (_, said) = output(&["check", "--config", config.to_str().unwrap()]).await;
+        for words in [
+            "sign-in FAIL  mailbox skip  rights skip  test mail skip",
+            "sign-in FAIL  provisioning skip  chat server skip  rooms skip  members skip",
+            "Mend what is marked FAIL",
+        ] {
+            assert!(said.contains(words), "`{words}` is missing in:\n{said}");
+        }
     });
 }
 
@@ -83,7 +136,11 @@ fn check_says_what_is_wrong() {
         assert_check_says(
             world,
             |settings| settings.set("mail.password", wrong),
-            &["FAIL", "Exchange: 127.0.0.1", "`login` and `password` under [mail]"],
+            &[
+                "FAIL",
+                "127.0.0.1: ResolveNames: sign-in refused",
+                "`login` and `password` under [mail]",
+            ],
         )
         .await;
         assert_check_says(

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use bridge::message::{Address, RoomId};
 use lync::{
     client::{
-        CommandError, Event, KNOWN_MAX, Loss, Post, Receipt, RoomRequest, RoomsQuery, Unavailable,
+        CommandError, Event, KNOWN_MAX, Loss, Post, Provisioned, Receipt, RoomRequest, RoomsQuery,
+        Unavailable,
     },
     members::MemberDirectory,
     xccos::{Participant, Rights, RoomInfo, RoomUri},
@@ -25,11 +26,24 @@ impl Driver {
                     "chat: signed in for {} s",
                     expires.as_secs()
                 );
+                let server = server.unwrap_or_else(|| "a server without a name".to_owned());
+                let words = format!("{server} took it, for {} s", expires.as_secs());
+                self.chat.state.progress(|progress| progress.signed_in = Some(words));
                 self.chat.state.chat(ChatState::SignedIn);
             }
-            Event::Provisioned(provisioned) => debug!(?provisioned.enabled, "chat: provisioned"),
+            Event::Provisioned(provisioned) => {
+                debug!(?provisioned.enabled, "chat: provisioned");
+                let words = told(&provisioned);
+                self.chat.state.progress(|progress| progress.provisioned = Some(words));
+            }
             Event::ChatReady(info) => {
                 info!(limit = info.search_limit, "chat: the chat service answers");
+                let limit = info.search_limit;
+                let words = limit.map_or_else(
+                    || "answers".to_owned(),
+                    |limit| format!("answers; it shows at most {limit} rooms to one search"),
+                );
+                self.chat.state.progress(|progress| progress.service = Some(words));
                 self.ready = true;
                 self.ask().await;
             }
@@ -101,6 +115,10 @@ impl Driver {
     }
 
     async fn found(&mut self, query: &RoomsQuery, rooms: &[RoomInfo]) {
+        self.chat.state.progress(|progress| {
+            let before = progress.rooms_found.unwrap_or(0);
+            progress.rooms_found = Some(before.saturating_add(rooms.len()));
+        });
         self.renew(rooms).await;
         let wanted = self.chooser.found(query, rooms);
         if let RoomsQuery::Search(words) = query
@@ -317,5 +335,22 @@ impl Driver {
         }
         let with_members = all.iter().filter(|known| known.members().is_some()).count();
         self.chat.state.rooms(live, with_members);
+    }
+}
+
+/// What the provisioning document says of Persistent Chat.
+fn told(provisioned: &Provisioned) -> Result<String, String> {
+    let pools = match (&provisioned.default_pool, provisioned.pools.len()) {
+        (Some(_), 0 | 1) => "one chat pool is named",
+        (Some(_), _) => "several chat pools are named, and one of them as the one to use",
+        (None, 0) => "no chat pool is named",
+        (None, _) => "chat pools are named, and none of them as the one to use",
+    };
+    match provisioned.enabled {
+        Some(true) => Ok(format!("Persistent Chat is allowed; {pools}")),
+        None => Ok(format!("nothing is said of Persistent Chat; {pools}")),
+        Some(false) => Err(format!(
+            "Persistent Chat is not allowed ({pools}): grant the account a policy that allows it (Grant-CsPersistentChatPolicy)"
+        )),
     }
 }

@@ -23,13 +23,15 @@ const STEP_TIME: Duration = Duration::from_secs(10);
 const ADDRESSES_MAX: usize = 8;
 /// Certificates of one chain that are shown.
 const CERTIFICATES_MAX: usize = 8;
+/// The steps of a way.
+pub(super) const DNS: &str = "DNS";
+pub(super) const CONNECTION: &str = "connection";
+pub(super) const TLS: &str = "TLS";
 /// A certificate that is good for fewer days is pointed out.
 const DAYS_LEFT: i32 = 30;
 
-/// Whom a way leads to.
+/// Where a way leads to.
 pub(super) struct Way<'w> {
-    /// What the lines begin with.
-    pub(super) side: &'static str,
     /// The section of the configuration.
     pub(super) section: &'static str,
     /// The key there that names the server.
@@ -41,24 +43,26 @@ pub(super) struct Way<'w> {
 }
 
 impl Way<'_> {
-    /// Goes it as far as it leads, and says of each step what came of it.
-    pub(super) async fn go(&self, report: &mut Report) {
-        let Some(addresses) = self.name(report).await else { return };
-        let Some(stream) = self.connection(report, &addresses).await else { return };
-        if let Some(tls) = self.tls {
-            self.certificates(report, tls, stream).await;
+    /// Goes it as far as it leads, and says of each step what came of it; answers whether it leads
+    /// to the server.
+    pub(super) async fn go(&self, report: &mut Report) -> bool {
+        let Some(addresses) = self.name(report).await else { return false };
+        let Some(stream) = self.connection(report, &addresses).await else { return false };
+        match self.tls {
+            Some(tls) => self.certificates(report, tls, stream).await,
+            None => true,
         }
     }
 
     async fn name(&self, report: &mut Report) -> Option<Vec<SocketAddr>> {
-        let Self { side, section, key, server, .. } = self;
+        let Self { section, key, server, .. } = self;
         let asked = timeout(STEP_TIME, lookup_host((server.host.as_str(), server.port))).await;
         let why = match asked {
             Ok(Ok(found)) => {
                 let found: Vec<SocketAddr> = found.take(ADDRESSES_MAX).collect();
                 if !found.is_empty() {
                     let shown: Vec<String> = found.iter().map(|at| at.ip().to_string()).collect();
-                    report.good(&format!("{side}: {} is {}", server.host, shown.join(", ")));
+                    report.good(DNS, format!("{} is {}", server.host, shown.join(", ")));
                     return Some(found);
                 }
                 "it has no address".to_owned()
@@ -66,36 +70,41 @@ impl Way<'_> {
             Ok(Err(error)) => error.to_string(),
             Err(_) => "no answer in time".to_owned(),
         };
-        report.bad(&format!(
-            "{side}: the name {} cannot be resolved ({why}): check `{key}` under [{section}] and this machine's DNS",
+        report.bad(DNS, format!(
+            "the name {} cannot be resolved ({why}): check `{key}` under [{section}] and this machine's DNS",
             server.host
         ));
         None
     }
 
     async fn connection(&self, report: &mut Report, addresses: &[SocketAddr]) -> Option<TcpStream> {
-        let Self { side, section, key, server, .. } = self;
+        let Self { section, key, server, .. } = self;
         let mut why = Vec::new();
         for address in addresses {
             match timeout(STEP_TIME, TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => {
-                    report.good(&format!("{side}: {address} takes connections"));
+                    report.good(CONNECTION, format!("{address} takes connections"));
                     return Some(stream);
                 }
                 Ok(Err(error)) => why.push(format!("{address}: {error}")),
                 Err(_) => why.push(format!("{address}: no answer in {} s", STEP_TIME.as_secs())),
             }
         }
-        report.bad(&format!(
-            "{side}: {server} takes no connections ({}): does the service run there, is the port right in `{key}` under [{section}], and open in the firewall?",
+        report.bad(CONNECTION, format!(
+            "{server} takes no connections ({}): does the service run there, is the port right in `{key}` under [{section}], and open in the firewall?",
             why.join("; ")
         ));
         None
     }
 
     /// Shows the certificates, trusted or not: whoever has to put that right needs to see them.
-    async fn certificates(&self, report: &mut Report, tls: &SslConnector, stream: TcpStream) {
-        let Self { side, section, key, server, .. } = self;
+    async fn certificates(
+        &self,
+        report: &mut Report,
+        tls: &SslConnector,
+        stream: TcpStream,
+    ) -> bool {
+        let Self { section, key, server, .. } = self;
         let started = tls.configure().and_then(|mut options| {
             // It goes on whatever comes of it: nothing is said on this connection.
             options.set_verify(SslVerifyMode::NONE);
@@ -103,7 +112,10 @@ impl Way<'_> {
         });
         let mut stream = match started {
             Ok(stream) => stream,
-            Err(error) => return report.bad(&format!("{side}: TLS cannot be begun: {error}")),
+            Err(error) => {
+                report.bad(TLS, format!("TLS cannot be begun: {error}"));
+                return false;
+            }
         };
         let why = match timeout(STEP_TIME, Pin::new(&mut stream).connect()).await {
             Ok(Ok(())) => None,
@@ -111,25 +123,28 @@ impl Way<'_> {
             Err(_) => Some("no answer in time".to_owned()),
         };
         if let Some(why) = why {
-            return report.bad(&format!(
-                "{side}: {server} speaks no TLS that is taken here ({why}): is this port TLS at all, and does the server know TLS 1.2?"
+            report.bad(TLS, format!(
+                "{server} speaks no TLS that is taken here ({why}): is this port TLS at all, and does the server know TLS 1.2?"
             ));
+            return false;
         }
         let ssl = stream.ssl();
         let verified = ssl.verify_result();
         let version = ssl.version_str();
-        if verified == X509VerifyResult::OK {
-            report.good(&format!("{side}: {version}, with a certificate that is trusted"));
-        } else {
-            report.bad(&format!(
-                "{side}: the certificate is not trusted ({}): give the certificate of the authority that issued it as `ca_file` under [{section}], and name the server in `{key}` as the certificate does",
-                verified.error_string()
-            ));
-        }
         let chain = ssl.peer_cert_chain().into_iter().flatten().take(CERTIFICATES_MAX);
-        for certificate in chain {
-            println!("          {}", described(certificate));
+        let chain = chain.map(described).collect();
+        let trusted = verified == X509VerifyResult::OK;
+        if trusted {
+            let said = format!("{version}, with a certificate that is trusted");
+            report.good_with(TLS, said, chain);
+        } else {
+            let said = format!(
+                "the certificate is not trusted ({}): give the certificate of the authority that issued it as `ca_file` under [{section}], and name the server in `{key}` as the certificate does",
+                verified.error_string()
+            );
+            report.bad_with(TLS, said, chain);
         }
+        trusted
     }
 }
 

@@ -36,6 +36,7 @@ pub mod rooms;
 pub mod roster;
 pub mod run;
 pub mod service;
+pub mod settings;
 
 pub mod state;
 pub mod status;

@@ -308,6 +308,16 @@ enum GuestAction {
         #[arg(long)]
         shadow: bool,
     },
+    /// Puts the candidate that runs beside a guest in its place.
+    #[command(after_help = "Example: chat-digest guest promote on-call --config FILE")]
+    Promote {
+        /// What the guest is called.
+        #[arg(value_name = "NAME", default_value_t)]
+        name: config::GuestName,
+        /// The configuration file of the hosts, which may be running.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
     /// Shows what a candidate beside a guest would have done otherwise.
     #[command(after_help = "Example: chat-digest guest shadow on-call --config FILE")]
     Shadow {
@@ -458,6 +468,9 @@ async fn guest(action: GuestAction) -> Result<ExitCode> {
         }
         GuestAction::Unload { name, config, shadow } => {
             command::unload(&config::load(&config)?, &name, shadow).await
+        }
+        GuestAction::Promote { name, config } => {
+            command::promote(&config::load(&config)?, &name).await
         }
         GuestAction::Shadow { name, config, json } => {
             command::shadow(&config::load(&config)?, &name, json).await

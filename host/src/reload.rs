@@ -76,7 +76,8 @@ pub fn merged(holds: &Config, read: &Config) -> Config {
     }
 }
 
-fn differing(holds: &Table, read: &Table, path: &str, keys: &mut BTreeSet<String>) {
+/// Collects the keys of which two tables say otherwise.
+pub(crate) fn differing(holds: &Table, read: &Table, path: &str, keys: &mut BTreeSet<String>) {
     let names: BTreeSet<&String> = holds.keys().chain(read.keys()).collect();
     for name in names {
         let (before, after) = (holds.get(name), read.get(name));

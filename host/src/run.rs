@@ -29,6 +29,7 @@ use crate::{
     preferences::Preferences,
     reload::{self, Changes},
     retention::Retention,
+    settings,
     state::State,
     watch::{Parts, Watch},
 };
@@ -77,6 +78,7 @@ impl Host {
             rooms.remembered(room, &uri, members);
         }
         preferences.refresh(&database).await?;
+        settings::begin(&config, &database).await?;
         leases.begin().await?;
         let (to_plan, to_mail) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let mut guest_keeper = guests::Keeper::new(
@@ -219,10 +221,13 @@ impl Host {
     ///
     /// # Errors
     /// If the configurations cannot be compared, which none should: nothing has changed then.
-    pub fn reload(&self, read: &Config) -> Result<Changes> {
+    pub async fn reload(&self, read: &Config) -> Result<Changes> {
         let holds = self.current.now();
         let changes = reload::changes(&holds, read)?;
         let config = Arc::new(reload::merged(&holds, read));
+        if let Err(error) = settings::taken(&changes, &config, &self.database).await {
+            warn!("reload: the audit log does not tell of it: {error:#}");
+        }
         self.preferences.reconfigure(&config);
         self.maker.reconfigure(&config);
         self.current.put(config);

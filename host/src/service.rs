@@ -130,7 +130,7 @@ async fn serve(
             Event::Ended(why) => return Some(why),
             Event::Reload => {
                 notify.reloading(clock::monotonic_us());
-                reload(host, path);
+                reload(host, path).await;
                 notify.ready();
             }
             Event::Alive => notify.alive(),
@@ -149,9 +149,12 @@ async fn tick(watchdog: &mut Option<Interval>) {
 }
 
 /// Reads the configuration again. One that is wrong changes nothing.
-fn reload(host: &Host, path: &Path) {
-    let read = config::load(path).map_err(Into::into);
-    match read.and_then(|read| host.reload(&read)) {
+async fn reload(host: &Host, path: &Path) {
+    let changes = match config::load(path) {
+        Ok(read) => host.reload(&read).await,
+        Err(error) => Err(error.into()),
+    };
+    match changes {
         Ok(changes) => tell(&changes),
         Err(error) => error!("reload: nothing is taken over: {error:#}"),
     }

@@ -74,7 +74,7 @@ fn a_reload_takes_over_what_can_change() {
             settings.set_person(&bob, "wish", "off");
             settings.set("mail.lanes", 5);
         });
-        let changes = host.reload(&config::load(&file).unwrap()).unwrap();
+        let changes = host.reload(&config::load(&file).unwrap()).await.unwrap();
         let list =
             |keys: &std::collections::BTreeSet<String>| keys.iter().cloned().collect::<Vec<_>>();
         assert_eq!(list(&changes.taken), ["people.*.wish"]);

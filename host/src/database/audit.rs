@@ -3,7 +3,7 @@
 //!
 //! Sends and skips are not in it. Of these there is one row for each message and person in
 //! `deliveries`, with the reason, and one for each mail in `mails`, with its outcome; `chat-digest
-//! why` shows both. What was configured stands in the configuration file.
+//! why` shows both. Of what was configured the keys are told; the values stand in the files.
 
 use bridge::{
     message::{Address, RoomId},
@@ -25,6 +25,10 @@ pub enum Actor {
     Room(Address),
     /// Somebody who wrote to the service.
     Letter(Address),
+    /// Whoever has changed the configuration's files before the host was started.
+    Start,
+    /// Whoever has changed them and had the host read them again.
+    Reload,
 }
 
 /// What was done.
@@ -44,6 +48,8 @@ pub enum Act {
     UnloadGuest,
     /// Somebody chose what to get.
     Choose,
+    /// Keys of the configuration were changed.
+    Configure,
 }
 
 /// A row of the log. Times are milliseconds since 1970.
@@ -51,13 +57,15 @@ pub enum Act {
 pub struct AuditRow {
     /// When it was done.
     pub done_ms: i64,
-    /// `page`, `command-line`, `room` or `letter`.
+    /// `page`, `command-line`, `room`, `letter`, `start` or `reload`.
     pub way: String,
-    /// An address of the network, a user of the machine, or a person's address.
+    /// An address of the network, a user of the machine, or a person's address; nothing where only the
+    /// files' owner knows.
     pub who: String,
-    /// `retry`, `discard`, `pause`, `resume`, `load-guest`, `unload-guest` or `choose`.
+    /// `retry`, `discard`, `pause`, `resume`, `load-guest`, `unload-guest`, `choose` or
+    /// `configure`.
     pub action: String,
-    /// A mail's key, a guest's name, or a room's name; nothing for all rooms.
+    /// A mail's key, a guest's name, a room's name (nothing for all rooms), or where a host runs.
     pub what: String,
     /// More about it.
     pub detail: Option<String>,
@@ -86,6 +94,8 @@ impl Actor {
             Self::CommandLine(_) => "command-line",
             Self::Room(_) => "room",
             Self::Letter(_) => "letter",
+            Self::Start => "start",
+            Self::Reload => "reload",
         }
     }
 
@@ -95,6 +105,7 @@ impl Actor {
         match self {
             Self::Page(who) | Self::CommandLine(who) => who,
             Self::Room(person) | Self::Letter(person) => person.as_str(),
+            Self::Start | Self::Reload => "",
         }
     }
 }
@@ -122,6 +133,7 @@ impl Act {
             Self::LoadGuest => "load-guest",
             Self::UnloadGuest => "unload-guest",
             Self::Choose => "choose",
+            Self::Configure => "configure",
         }
     }
 }

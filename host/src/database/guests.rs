@@ -152,6 +152,45 @@ impl Database {
         unloaded.await
     }
 
+    /// Puts the candidate beside a guest in its place, for the rooms that it was loaded for, or else
+    /// for those of the guest that was loaded there before; `false` if there is none.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn promote_guest(&self, name: &str, by: Actor) -> Result<bool, Error> {
+        let data = (name.to_owned(), by, clock::unix_ms());
+        let promoted = self.writer.run(data, |connection, (name, by, now_ms)| {
+            Box::pin(async move {
+                let digest: Option<String> =
+                    sqlx::query_scalar("SELECT digest FROM guests WHERE name = $1 AND shadow = 1")
+                        .bind(&*name)
+                        .fetch_optional(&mut *connection)
+                        .await?;
+                let Some(digest) = digest else { return Ok(false) };
+                let rooms: Option<Option<String>> =
+                    sqlx::query_scalar("SELECT rooms FROM guests WHERE name = $1 AND shadow = 0")
+                        .bind(&*name)
+                        .fetch_optional(&mut *connection)
+                        .await?;
+                forget(connection, &GuestKey { name: name.clone(), shadow: false }).await?;
+                sqlx::query(
+                    "UPDATE guests SET shadow = 0, rooms = COALESCE(rooms, $2), loaded_ms = $3 \
+                     WHERE name = $1 AND shadow = 1",
+                )
+                .bind(&*name)
+                .bind(rooms.flatten())
+                .bind(*now_ms)
+                .execute(&mut *connection)
+                .await?;
+                let detail = format!("the candidate beside it, sha256 {digest}");
+                note(connection, by, Act::LoadGuest, name, Some(&detail), *now_ms).await?;
+                count_up(connection, "guests").await?;
+                Ok(true)
+            })
+        });
+        promoted.await
+    }
+
     /// Changes whenever a guest is loaded or unloaded, on whatever host.
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 mod audit;
 mod chat;
 mod choices;
+mod configured;
 mod digests;
 mod engine;
 mod error;

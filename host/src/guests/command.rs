@@ -137,6 +137,28 @@ pub async fn unload(config: &Config, name: &GuestName, shadow: bool) -> Result<E
     Ok(ExitCode::SUCCESS)
 }
 
+/// Puts the candidate beside a guest in its place. Exit code 0 only if every running host has taken
+/// it.
+///
+/// # Errors
+/// If there is no candidate under this name, or the database cannot be written.
+pub async fn promote(config: &Config, name: &GuestName) -> Result<ExitCode> {
+    let database = Database::beside(Place::of(&config.store)?).await?;
+    let candidate = GuestKey { name: name.as_str().to_owned(), shadow: true };
+    let rows = database.guests().await?;
+    let digest = rows.into_iter().find(|row| row.key == candidate).map(|row| row.digest);
+    let promoted = database.promote_guest(name.as_str(), Actor::command_line()).await?;
+    let (Some(digest), true) = (digest, promoted) else {
+        database.close().await;
+        bail!(
+            "no candidate runs beside `{name}`: chat-digest guest load FILE --shadow --name {name} starts one"
+        );
+    };
+    let well = wait(&database, &GuestKey { shadow: false, ..candidate }, &digest).await?;
+    database.close().await;
+    Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 /// Lists the guests that were loaded, and what the hosts make of all of theirs.
 ///
 /// # Errors

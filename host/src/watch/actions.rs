@@ -24,6 +24,8 @@ pub(super) enum Order {
     Resume(RoomId),
     /// Take a loaded guest, or the candidate beside it, out again.
     Unload(GuestKey),
+    /// Put the candidate beside a guest in its place.
+    Promote(String),
 }
 
 impl Order {
@@ -38,6 +40,7 @@ impl Order {
             "resume" => Self::Resume(RoomId::new(what)),
             "unload" => guest(false),
             "unload-candidate" => guest(true),
+            "promote" => Self::Promote(what),
             _ => return None,
         })
     }
@@ -51,6 +54,7 @@ impl Order {
             Self::Resume(_) => "resume",
             Self::Unload(GuestKey { shadow: false, .. }) => "unload",
             Self::Unload(GuestKey { shadow: true, .. }) => "unload-candidate",
+            Self::Promote(_) => "promote",
         }
     }
 
@@ -60,6 +64,7 @@ impl Order {
             Self::Retry(key) | Self::Discard(key) => key.as_str().to_owned(),
             Self::Pause(room) | Self::Resume(room) => room.as_str().to_owned(),
             Self::Unload(key) => key.name.clone(),
+            Self::Promote(name) => name.clone(),
         }
     }
 
@@ -93,6 +98,10 @@ impl Order {
             Self::Unload(GuestKey { name, shadow: true }) => {
                 format!("Stop the candidate beside \u{201c}{name}\u{201d} on all hosts?")
             }
+            Self::Promote(name) => format!(
+                "Put the candidate beside \u{201c}{name}\u{201d} in its place on all hosts? What is planned from then \
+                 on, it decides. chat-digest guest shadow {name} lists what it would have done otherwise."
+            ),
         }
     }
 
@@ -135,6 +144,15 @@ impl Order {
             Self::Resume(room) => {
                 let done = database.resume_room(&room, by, now_ms).await?;
                 said(done, "The room goes on.", "Its messages did not wait.")
+            }
+            Self::Promote(name) => {
+                let done = database.promote_guest(&name, by).await?;
+                said(
+                    done,
+                    "It is put in service: within a second all hosts ask it. A host that cannot take it keeps the one \
+                     before, and says why.",
+                    "No candidate runs beside that guest.",
+                )
             }
             Self::Unload(key) => {
                 let done = database.unload_guest(key, by).await?;

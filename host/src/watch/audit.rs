@@ -40,5 +40,6 @@ fn line(row: &AuditRow, config: &Config) -> String {
     let at = time(*done_ms, config.defaults.time_zone.zone());
     let what = if what.is_empty() { "all rooms" } else { what };
     let detail = detail.as_ref().map_or_else(String::new, |detail| format!(": {detail}"));
-    format!("{at}  {action:<12}  {what}{detail}  ({way}, {who})")
+    let by = if who.is_empty() { way.clone() } else { format!("{way}, {who}") };
+    format!("{at}  {action:<12}  {what}{detail}  ({by})")
 }

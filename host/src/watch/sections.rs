@@ -180,7 +180,10 @@ pub(super) fn guests(stored: &Stored, report: &Report, look: &Look) -> Markup {
             td { (guest.failures) }
             td { (mean_ms) " ms" }
             td { (guest.fuel) }
-            td { @if guest.is_loaded { (action("Unload", candidate, &guest.name, &guest.name)) } }
+            td {
+                @if guest.is_candidate { (action("Put in service", "promote", &guest.name, &guest.name)) " " }
+                @if guest.is_loaded { (action("Unload", candidate, &guest.name, &guest.name)) }
+            }
         }
     });
     let rows: Vec<_> = here.collect();
@@ -282,6 +285,8 @@ fn who(way: &str, who: &str, look: &Look) -> String {
     match way {
         "page" => format!("the page, from {who}"),
         "command-line" => format!("the command line, {who}"),
+        "start" => "the configuration, at a start".to_owned(),
+        "reload" => "the configuration, read again".to_owned(),
         "room" => format!("in a room, {}", look.address(who)),
         _ => format!("by mail, {}", look.address(who)),
     }

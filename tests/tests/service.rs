@@ -12,14 +12,18 @@ mod program;
 
 use std::{path::Path, time::Duration};
 
-use ews::server::Fault;
+use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
+use ews::{code::ResponseCode, server::Fault};
 use host::config;
 use serde_json::Value;
-use tests::{World, play};
+use tests::{Settings, World, books::MARK, browser::Browser, hostile, play};
 use tokio::{net::UnixDatagram, process::Command};
 
 use program::{Running, WAIT, output, program, run};
 
+/// What every password of the tests' company holds.
+const SECRET: &str = "Quittengelee";
+const TOKEN: &str = "Holunderbeerensaft-0123456789";
 const GUIDE: &str = include_str!("../../host/packaging/GUIDE.md");
 
 /// The program's output, each line of which is JSON.
@@ -83,6 +87,94 @@ fn a_reload_takes_over_what_can_change() {
         world.books.forgive(number, &world.company().mailbox("bob"));
         world.settled(&host).await;
         host.stop().await;
+    });
+}
+
+/// What is planted and must not be told: passwords, the page's token, texts and addresses, in the
+/// spellings in which they might be.
+fn planted() -> Vec<String> {
+    let mut planted = Vec::new();
+    for one in [SECRET, MARK, "@tiny.example", TOKEN] {
+        let wide: Vec<u8> = one.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        planted.extend([one.to_owned(), one.replace('@', "%40"), one.replace('@', "&#64;")]);
+        // Base64 has three ways to write what stands inside of something longer.
+        for shift in 0..3 {
+            for bytes in [one.as_bytes(), &wide] {
+                let shifted: Vec<u8> =
+                    std::iter::repeat_n(0, shift).chain(bytes.to_vec()).collect();
+                let written = STANDARD_NO_PAD.encode(shifted);
+                let end = written.len() - 2;
+                planted.push(written[4..end].to_owned());
+            }
+        }
+    }
+    planted
+}
+
+/// A whole run, with all that goes wrong in it: what is said at INFO and above, on the page, in the
+/// metrics, by `status`, to the service manager and in the process list holds nothing private.
+#[test]
+fn nothing_private_is_told_over_a_whole_run() {
+    play(async |world| {
+        let folder = tempfile::tempdir().unwrap();
+        let (socket, guest) = (folder.path().join("notify"), folder.path().join("guest.wasm"));
+        std::fs::write(&guest, hostile::one("trap-at-start").bytes).unwrap();
+        let manager = UnixDatagram::bind(&socket).unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let configure = |settings: &mut Settings| {
+            settings.set("watch.listen", format!("127.0.0.1:{port}"));
+            settings.set("watch.token", TOKEN);
+            settings.set("guest.file", guest.to_str().unwrap());
+            settings.set("guest.failures", 2);
+        };
+        let config = world.write_config(configure);
+        let mut command = program(&["run", "--config", config.to_str().unwrap()]);
+        command.env("NOTIFY_SOCKET", &socket);
+        let mut running = Running::start_as(command);
+        running.says("chat: joined", world.company().rooms.len()).await;
+        let mut told = String::new();
+
+        // Refused recipients, answers lost, a pool that restarts, a guest that traps, a busy server.
+        let code = ResponseCode::QUOTA_EXCEEDED;
+        world.exchange_fault("SendItem", 1, Fault::DropAfter);
+        world.exchange_fault("CreateItem", 2, Fault::Item { code, at: None });
+        for _ in 0..3 {
+            world.post("Ops", "anna").await;
+            world.post("Build", "anna").await;
+        }
+        running.says("out of service", 1).await;
+        world.pool(|pool| pool.restart(host::clock::now())).await;
+        running.says("chat: joined", 2 * world.company().rooms.len()).await;
+        world.write_config(|settings| {
+            configure(settings);
+            settings.set_person(&world.company().sip("bob"), "wish", "off");
+        });
+        running.signal("-HUP").await;
+        running.says("reload: taken over", 1).await;
+        let browser = Browser::new(([127, 0, 0, 1], port).into());
+        for token in ["wrong", TOKEN] {
+            let browser = browser.with("authorization", format!("Bearer {token}"));
+            for path in ["/", "/live", "/metrics", "/healthz", "/readyz"] {
+                told += &browser.get(path).await.body;
+            }
+        }
+        let (_, said) = output(&["status", "--config", config.to_str().unwrap()]).await;
+        told += &said;
+        let process = format!("/proc/{}", running.id());
+        for file in ["cmdline", "comm", "environ", "status"] {
+            told += &String::from_utf8_lossy(&std::fs::read(format!("{process}/{file}")).unwrap());
+        }
+        let (ended, said) = running.terminate().await;
+        assert!(ended, "{said}");
+        told += &said;
+        let mut datagram = [0; 4096];
+        while let Ok(count) = manager.try_recv(&mut datagram) {
+            told += &String::from_utf8_lossy(&datagram[..count]);
+        }
+        assert!(told.contains("chat-digest") && told.contains("STATUS="), "{told}");
+        for private in planted() {
+            assert!(!told.contains(&private), "`{private}` is told in:\n{told}");
+        }
     });
 }
 

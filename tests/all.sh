@@ -92,7 +92,7 @@ join() {
 
 cargo test --workspace --locked --quiet --no-run
 # These wait for processes and due times more than they work, so others run beside them.
-waiting=(crash several_hosts faults pipeline)
+waiting=(crash several_hosts faults outages pipeline)
 beside waiting cargo test --workspace --locked --quiet "${waiting[@]/#/--test=}" -- --include-ignored
 others=()
 for file in tests/tests/*.rs host/*/tests/*.rs; do

@@ -103,6 +103,13 @@ fn a_guest_is_loaded_listed_compared_and_unloaded_beside_a_running_host() {
         let (well, text) = said(&["guest", "shadow", "--config", config]).await;
         assert!(well && text.contains("0 differences"), "{text}");
 
+        let (well, text) = said(&["guest", "promote", "--config", config]).await;
+        assert!(well && text.contains(": in service"), "{text}");
+        let (well, text) = said(&["guest", "promote", "--config", config]).await;
+        assert!(!well && text.contains("no candidate runs beside `default`"), "{text}");
+        let (well, text) = said(&["guest", "list", "--config", config]).await;
+        assert!(well && text.contains("loaded  default  "), "{text}");
+
         let (well, text) =
             said(&["replay", "--config", config, "--guest", file, "--from", "1d", "--json"]).await;
         assert!(well, "{text}");

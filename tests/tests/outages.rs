@@ -12,7 +12,6 @@
 mod program;
 
 use std::{
-    os::unix::fs::MetadataExt as _,
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -197,13 +196,7 @@ fn the_clock_is_set() {
 fn apart(prepare: &str, config: &Path) -> Running {
     let bin = env!("CARGO_BIN_EXE_chat-digest-tested");
     let line = format!("{prepare} && exec {bin} run --config {}", config.display());
-    let mut unshare = Command::new("unshare");
-    // Whoever is not root is root in a world of his own.
-    let is_root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
-    let own = if is_root { "-m" } else { "-rm" };
-    unshare.args([own, "--propagation", "private", "sh", "-c", &line]).kill_on_drop(true);
-    unshare.env_remove("CHAT_DIGEST_LOG");
-    Running::start_as(unshare)
+    Running::start_as(program::apart(&line))
 }
 
 /// A port that was free a moment ago.

@@ -15,6 +15,7 @@ use std::{path::Path, time::Duration};
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use ews::{code::ResponseCode, server::Fault};
 use host::config;
+use lync::server::NewPost;
 use serde_json::Value;
 use tests::{Settings, World, books::MARK, browser::Browser, hostile, play};
 use tokio::{net::UnixDatagram, process::Command};
@@ -198,6 +199,65 @@ fn a_reload_is_asked_for_by_a_signal() {
         running.says("did you mean `mails_a_day`?", 1).await;
         let (well, said) = running.terminate().await;
         assert!(well, "{said}");
+        // At the next start what held only after a restart is told; a third says nothing new.
+        world.write_config(|settings| {
+            settings.set("digest.mails_a_day", 7);
+            settings.set("store.keep_days", 3);
+        });
+        for _ in 0..2 {
+            let (well, said) = run(world, &config).await.terminate().await;
+            assert!(well, "{said}");
+        }
+        let rows = lines(&["audit", "--config", config.to_str().unwrap(), "--json"]).await;
+        let told: Vec<_> = rows
+            .iter()
+            .filter(|row| row["action"] == "configure")
+            .map(|row| (row["way"].as_str().unwrap(), row["detail"].as_str().unwrap()))
+            .collect();
+        assert_eq!(told, [("start", "store.keep_days"), ("reload", "digest.mails_a_day")]);
+    });
+}
+
+/// The journal gets fields as fields: a message's id finds what was done with it.
+#[test]
+fn the_journal_gets_fields() {
+    play(async |world| {
+        let config = world.write_config(|_| {});
+        let folder = tempfile::tempdir().unwrap();
+        let journal = UnixDatagram::bind(folder.path().join("socket")).unwrap();
+        let bin = env!("CARGO_BIN_EXE_chat-digest-tested");
+        let (folder, config) = (folder.path().display(), config.display());
+        // The journal's address is the system's: the program sees ours in its place.
+        let line = format!(
+            "mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/journal && mount --bind {folder} /run/systemd/journal \
+             && export JOURNAL_STREAM=$(stat -L -c %d:%i /dev/stderr) && exec {bin} run --config {config}"
+        );
+        let mut command = program::apart(&line);
+        command.env("CHAT_DIGEST_LOG", "debug");
+        let running = Running::start_as(command);
+        let mut entry = vec![0; 64 << 10];
+        let mut hear = async |words: &[&str]| {
+            let heard = async {
+                loop {
+                    let count = journal.recv(&mut entry).await.unwrap();
+                    let entry = String::from_utf8_lossy(&entry[..count]).into_owned();
+                    if words.iter().all(|word| entry.contains(word)) {
+                        return entry;
+                    }
+                }
+            };
+            tokio::time::timeout(WAIT, heard)
+                .await
+                .unwrap_or_else(|_| panic!("never told: {words:?}"))
+        };
+        hear(&["chat: joined"]).await;
+        let (_, id) = world.say("Ops", "anna", NewPost::text("")).await;
+        for words in ["chat: received and kept", "planner: planned", "sent"] {
+            let fields = [words, id.as_str(), "CHAT_DIGEST_MESSAGE_ID", "SYSLOG_IDENTIFIER"];
+            hear(&fields).await;
+        }
+        running.signal("-TERM").await;
+        assert!(running.ended().await.0.success());
     });
 }
 

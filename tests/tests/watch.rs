@@ -303,6 +303,38 @@ fn the_command_line_is_written_down_and_lists_it() {
     });
 }
 
+/// The candidate beside a guest takes its place when the page is told so, and that is written down.
+#[test]
+fn a_guest_is_swapped_from_the_page() {
+    play(async |world| {
+        let host = world.host_with(watched).await;
+        let browser = browser(&host);
+        let component = [host::guest::PREBUILT, &[0, 3, 1, b'x', 7]].concat();
+        let file = world.directory().join("next.wasm");
+        std::fs::write(&file, component).unwrap();
+        let config = world.directory().join("chat-digest.toml");
+        let mut load = Command::new(env!("CARGO_BIN_EXE_chat-digest-tested"));
+        load.args(["guest", "load", file.to_str().unwrap(), "--shadow", "--config"]).arg(&config);
+        assert!(load.output().await.unwrap().status.success());
+        let in_service = async || {
+            let states = host.database.guest_states().await.unwrap();
+            let ours = states.into_iter().find(|one| one.shadow == 0 && one.state == "in service");
+            ours.map(|one| one.digest)
+        };
+        let before = in_service().await;
+        page(&browser, &["default (beside)", "Put in service", "sha256"]).await;
+        let done = order(&browser, "promote", "default").await;
+        assert_eq!(done.status, 200, "{}", done.body);
+        let swapped = async || in_service().await.is_some_and(|now| Some(now) != before);
+        world.until_in(&host, "the candidate is in service", swapped).await;
+        world.post("Ops", "anna").await;
+        world.settled(&host).await;
+        page(&browser, &["load-guest", "the candidate beside it"]).await;
+        assert_eq!(order(&browser, "promote", "default").await.status, 409);
+        host.stop().await;
+    });
+}
+
 #[test]
 fn a_paused_room_waits_while_others_go_on() {
     play(async |world| {

@@ -7,6 +7,7 @@
 )]
 
 use std::{
+    os::unix::fs::MetadataExt as _,
     path::Path,
     process::{ExitStatus, Output, Stdio},
     sync::{Arc, Mutex},
@@ -37,6 +38,17 @@ pub async fn output(arguments: &[&str]) -> (Output, String) {
         String::from_utf8_lossy(&output.stderr)
     );
     (output, said)
+}
+
+/// A shell line that is run where it may mount what only it sees.
+pub fn apart(line: &str) -> Command {
+    let mut unshare = Command::new("unshare");
+    // Whoever is not root is root in a world of his own.
+    let is_root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
+    let own = if is_root { "-m" } else { "-rm" };
+    unshare.args([own, "--propagation", "private", "sh", "-c", line]);
+    unshare.stdin(Stdio::null()).kill_on_drop(true).env_remove("CHAT_DIGEST_LOG");
+    unshare
 }
 
 /// A running program and what it says.

@@ -50,6 +50,11 @@ if command -v systemd-analyze >/dev/null; then
   systemd-analyze security --offline=true --threshold=15 --no-pager host/packaging/chat-digest.service >/dev/null
 fi
 
+if command -v promtool >/dev/null; then
+  step "the alert rules"
+  promtool check rules host/packaging/alerts.yml >/dev/null
+fi
+
 step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 

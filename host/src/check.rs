@@ -25,10 +25,12 @@ use crate::{
     tls,
 };
 use report::{Report, Side};
-use way::{DNS, Way};
+use way::{DNS, TLS, Way};
 
 /// Time for signing in and joining, and for the member lists after that.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Time for the member lists if nobody tells them: who is seen in the rooms is known at once.
+const NO_LISTS_PATIENCE: Duration = Duration::from_secs(5);
 /// Members shown of one room.
 const MEMBERS_SHOWN: usize = 20;
 
@@ -134,12 +136,14 @@ fn guest(report: &mut Report, config: &Config, scratch: &std::path::Path) {
     }
 }
 
-/// What is wrong with the files that a connection needs is told when it is made.
 async fn way_to_exchange(report: &mut Report, config: &Config) {
     let Ok(url) = url::Url::parse(&config.mail.url) else { return };
     let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else { return };
     let server = HostPort { host: host.trim_matches(['[', ']']).to_owned(), port };
-    let Ok(tls) = tls::connector(config.mail.ca_file.as_deref(), false) else { return };
+    let tls = match tls::connector(config.mail.ca_file.as_deref(), false) {
+        Ok(tls) => tls,
+        Err(error) => return report.bad(TLS, format!("mail.ca_file: {error:#}")),
+    };
     let tls = (url.scheme() == "https").then_some(&tls);
     Way { section: "mail", key: "url", server: &server, tls }.go(report).await;
 }
@@ -153,8 +157,11 @@ async fn way_to_pool(report: &mut Report, config: &Config) {
         let shown: Vec<String> = servers.iter().map(ToString::to_string).collect();
         report.good(DNS, format!("the pool is {}", shown.join(", ")));
     }
-    let connector = tls::connector(config.chat.ca_file.as_deref(), config.chat.legacy_tls);
-    let (Some(server), Ok(tls)) = (servers.first(), connector) else { return };
+    let tls = match tls::connector(config.chat.ca_file.as_deref(), config.chat.legacy_tls) {
+        Ok(tls) => tls,
+        Err(error) => return report.bad(TLS, format!("chat.ca_file: {error:#}")),
+    };
+    let Some(server) = servers.first() else { return };
     let tls = (config.chat.transport == Transport::Tls).then_some(&tls);
     Way { section: "chat", key: "server", server, tls }.go(report).await;
 }
@@ -244,8 +251,10 @@ async fn chat(
         let directory = Directory::new(common, account, ring);
         tokio::spawn(directory.run(orders, stopped))
     });
-    let now = settled(&state, lists.is_some()).await;
-    describe(report, config, &now, &rooms.all());
+    let told = config.members.export.is_some() || config.chat.assumed.members_command;
+    let patience = if told { PATIENCE } else { NO_LISTS_PATIENCE };
+    let now = settled(&state, lists.is_some().then_some(patience)).await;
+    describe(report, config, &now, &rooms.all(), lists.is_some());
     let _ = stop.send(true);
     signed_in.await?;
     if let Some(lists) = lists {
@@ -254,21 +263,25 @@ async fn chat(
     Ok(())
 }
 
-/// Waits until the rooms are joined and their members known, or something is wrong.
-async fn settled(state: &State, lists: bool) -> Snapshot {
+/// Waits until the rooms are joined and then so long for their members, or until something is wrong.
+async fn settled(state: &State, lists: Option<Duration>) -> Snapshot {
     let mut watch = state.watch();
-    let done = watch.wait_for(|now| match now.chat {
+    let joined = watch.wait_for(|now| match now.chat {
         ChatState::Offline(_) => true,
-        ChatState::Live => {
-            !lists || (now.rooms_live > 0 && now.rooms_with_members >= now.rooms_live)
-        }
+        ChatState::Live => now.rooms_live > 0,
         _ => !now.refused.is_empty() && now.rooms_live == 0,
     });
-    let _ = tokio::time::timeout(PATIENCE, done).await;
+    let _ = tokio::time::timeout(PATIENCE, joined).await;
+    if let Some(patience) = lists {
+        let known = watch.wait_for(|now| {
+            now.chat != ChatState::Live || now.rooms_with_members >= now.rooms_live
+        });
+        let _ = tokio::time::timeout(patience, known).await;
+    }
     state.now()
 }
 
-fn describe(report: &mut Report, config: &Config, now: &Snapshot, rooms: &[Known]) {
+fn describe(report: &mut Report, config: &Config, now: &Snapshot, rooms: &[Known], exchange: bool) {
     if !signed_in(report, now) {
         return;
     }
@@ -295,6 +308,9 @@ fn describe(report: &mut Report, config: &Config, now: &Snapshot, rooms: &[Known
     let found =
         now.progress.rooms_found.map_or_else(String::new, |found| format!(" of {found} found"));
     report.good(ROOMS, format!("{}{found} joined", joined.len()));
+    if !exchange {
+        return report.skipped(MEMBERS, "not tried: it is Exchange that knows their mailboxes");
+    }
     if let Some(why) = now.mail.first() {
         report.bad(MEMBERS, why);
     }

@@ -36,7 +36,11 @@ struct Status {
 pub async fn status(config: &Config, json: bool) -> Result<ExitCode> {
     let place = Place::of(&config.store)?;
     let database = Database::look(place.clone()).await?;
-    let hosts = database.hosts().await?;
+    let mut hosts = database.hosts().await?;
+    if matches!(place, Place::Directory(_)) && !database::is_held(&place) {
+        // It ended without a word, and its lease has not run out yet.
+        hosts.clear();
+    }
     let status = Status {
         database: place.to_string(),
         trouble: trouble(config, &place, &hosts),
@@ -76,10 +80,12 @@ impl Status {
         }
         let alive: Vec<_> = self.hosts.iter().filter(|host| host.left_ms > 0).collect();
         if alive.is_empty() {
-            println!("hosts     none runs that can write here");
+            println!("hosts     none runs, or none that can write here");
         }
         for host in alive {
-            let chat = if host.watching == 1 { "in the chat" } else { "not in the chat" };
+            // Its rooms stay its own until its lease runs out.
+            let away = host.trouble.as_ref().is_some_and(|trouble| trouble.starts_with("chat: "));
+            let chat = if host.watching == 1 && !away { "in the chat" } else { "not in the chat" };
             println!(
                 "host      {}, endpoint {}: {chat}, {} duties, lease for {} s",
                 host.name,

@@ -41,6 +41,23 @@ fn run_until_asked_to_stop() {
     });
 }
 
+/// A host that could not start is not shown as one that runs, though its lease has not run out.
+#[test]
+fn who_did_not_start_does_not_run() {
+    play(async |world| {
+        let config = world.write_config(|settings| {
+            let mut file = toml::Table::new();
+            file.insert("file".to_owned(), "/nowhere/password".into());
+            settings.set("mail.password", file);
+        });
+        let config = config.to_str().unwrap();
+        let (run, said) = output(&["run", "--config", config]).await;
+        assert!(!run.status.success() && said.contains("/nowhere/password"), "{said}");
+        let (status, said) = output(&["status", "--config", config]).await;
+        assert!(status.status.success() && said.contains("none runs"), "{said}");
+    });
+}
+
 #[test]
 fn check_finds_all_well_and_sends_nothing() {
     play(async |world| {

@@ -1,6 +1,6 @@
 //! Secrets: where they stand, and how they are read.
 
-use std::{ffi::OsString, fmt, path::PathBuf};
+use std::{ffi::OsString, fmt, io::ErrorKind, path::PathBuf};
 
 use ntlm::{Credentials, Secret};
 use schemars::JsonSchema;
@@ -112,11 +112,21 @@ fn credential(directory: Option<OsString>, name: &str) -> Result<Secret, String>
 
 fn read_file(path: &std::path::Path) -> Result<Secret, String> {
     let shown = path.display();
-    let length = std::fs::metadata(path).map_err(|error| format!("{shown}: {error}"))?.len();
+    let failed = |error: std::io::Error| {
+        let advice = match error.kind() {
+            ErrorKind::PermissionDenied => {
+                ": let the user that the service runs as read it, and nobody else: `chgrp chat-digest` and `chmod 640`"
+            }
+            ErrorKind::NotFound => ": write the password into it, or name another file",
+            _ => "",
+        };
+        format!("{shown}: {error}{advice}")
+    };
+    let length = std::fs::metadata(path).map_err(failed)?.len();
     if length > SECRET_BYTES_MAX {
         return Err(format!("{shown}: {length} bytes, a password has at most {SECRET_BYTES_MAX}"));
     }
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{shown}: {error}"))?;
+    let text = std::fs::read_to_string(path).map_err(failed)?;
     Ok(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 

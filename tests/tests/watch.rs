@@ -11,7 +11,10 @@
 
 use std::time::Duration;
 
-use ews::{code::ResponseCode, server::Fault};
+use ews::{
+    code::ResponseCode,
+    server::{Fault, Faults},
+};
 use host::run::Host;
 use tests::{
     Settings, World,
@@ -467,6 +470,32 @@ fn in_a_browser() {
         page(&page_of, &["Exchange is asked again at"]).await;
         look(&page_of, "/", &folder.join("refused")).await;
         host.stop().await;
+
+        world.exchange(|exchange| exchange.faults = Faults::default());
+        let away = world
+            .start_host(|settings| {
+                watched(settings);
+                settings.set("chat.server", "127.0.0.1:9");
+            })
+            .await;
+        world.offline(&away).await;
+        page(&browser(&away), &["not connected"]).await;
+        look(&browser(&away), "/", &folder.join("pool-down")).await;
+        away.stop().await;
+
+        let file = world.directory().join("trap.wasm");
+        std::fs::write(&file, hostile::one("trap-at-start").bytes).unwrap();
+        let failing = world
+            .host_with(|settings| {
+                watched(settings);
+                settings.set("guest.file", file.to_str().unwrap());
+                settings.set("guest.failures", 1);
+            })
+            .await;
+        world.post("Build", "anna").await;
+        page(&browser(&failing), &["is out of service"]).await;
+        look(&browser(&failing), "/", &folder.join("guest-failing")).await;
+        failing.stop().await;
     });
 }
 

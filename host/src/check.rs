@@ -83,7 +83,7 @@ pub async fn check(config: Config, options: Options) -> Result<ExitCode> {
     );
     report.towards(Side::Chat, &pool);
     way_to_pool(&mut report, &config).await;
-    chat(&mut report, &config, &database, account).await?;
+    chat(&mut report, &config, &database, account).await;
     database.close().await;
     report.end();
     Ok(if report.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -232,18 +232,36 @@ async fn chat(
     config: &Arc<Config>,
     database: &Database,
     account: Option<Arc<Account>>,
-) -> Result<()> {
+) {
     let common = Common::new(Arc::clone(config), database.clone());
     let (rooms, state) = (Arc::clone(&common.rooms), common.state.clone());
-    let ring = Arc::new(Notify::new());
-    let chat = match Chat::new(common.clone(), Arc::clone(&ring)) {
-        Ok(chat) => chat,
+    let lists = account.is_some();
+    let told = config.members.export.is_some() || config.chat.assumed.members_command;
+    let patience = if told { PATIENCE } else { NO_LISTS_PATIENCE };
+    let look = async {
+        let now = settled(&state, lists.then_some(patience)).await;
+        (now, rooms.all())
+    };
+    match attend(common, account, look).await {
+        Ok((now, rooms)) => describe(report, config, &now, &rooms, lists),
         Err(error) => {
             report.bad(SIGN_IN, format!("{error:#}"));
             skip(report, &[PROVISIONING, CHAT_SERVER, ROOMS, MEMBERS]);
-            return Ok(());
         }
-    };
+    }
+}
+
+/// Signs in, joins and lists members for as long as `look` goes on; then signs out.
+///
+/// # Errors
+/// If the password or the certificate authorities cannot be read.
+pub(crate) async fn attend<T>(
+    common: Common,
+    account: Option<Arc<Account>>,
+    look: impl Future<Output = T>,
+) -> Result<T> {
+    let ring = Arc::new(Notify::new());
+    let chat = Chat::new(common.clone(), Arc::clone(&ring))?;
     let (stop, stopped) = watch::channel(false);
     let (orders, inbox) = Chat::orders();
     let signed_in = tokio::spawn(chat.run(inbox, stopped.clone()));
@@ -251,16 +269,13 @@ async fn chat(
         let directory = Directory::new(common, account, ring);
         tokio::spawn(directory.run(orders, stopped))
     });
-    let told = config.members.export.is_some() || config.chat.assumed.members_command;
-    let patience = if told { PATIENCE } else { NO_LISTS_PATIENCE };
-    let now = settled(&state, lists.is_some().then_some(patience)).await;
-    describe(report, config, &now, &rooms.all(), lists.is_some());
+    let seen = look.await;
     let _ = stop.send(true);
     signed_in.await?;
     if let Some(lists) = lists {
         lists.await?;
     }
-    Ok(())
+    Ok(seen)
 }
 
 /// Waits until the rooms are joined and then so long for their members, or until something is wrong.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     config::Config, database::Database, latest::Latest, leases::Leases, preferences::Preferences,
-    rooms::Rooms, state::State,
+    rooms::Rooms, state::State, trace::Recorder,
 };
 
 /// What several stages work with. Cheap to clone.
@@ -24,6 +24,8 @@ pub struct Common {
     pub preferences: Arc<Preferences>,
     /// How the host is doing.
     pub state: State,
+    /// Where what passes on the wire is recorded, if it is.
+    pub recorder: Recorder,
 }
 
 impl Common {
@@ -35,6 +37,7 @@ impl Common {
             preferences: Arc::new(Preferences::new(&config)),
             rooms: Arc::default(),
             state: State::default(),
+            recorder: Recorder::default(),
             current: Arc::new(Latest::new(Arc::clone(&config))),
             config,
             database,

@@ -108,7 +108,7 @@ impl Directory {
     /// Prepares the stage.
     #[must_use]
     pub fn new(common: Common, account: Arc<Account>, resolved: Arc<Notify>) -> Self {
-        let Common { config, current, database, rooms, leases, preferences, state } = common;
+        let Common { config, current, database, rooms, leases, preferences, state, .. } = common;
         let remembered = HashMap::new();
         Self {
             config,

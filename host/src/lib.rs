@@ -41,6 +41,7 @@ pub mod settings;
 pub mod state;
 pub mod status;
 pub mod tls;
+pub mod trace;
 pub mod translate;
 pub mod verify;
 pub mod watch;

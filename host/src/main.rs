@@ -10,7 +10,7 @@ use host::{
         command,
         replay::{Replay, moment, replay},
     },
-    journal, manual, records, roster, service, status, verify,
+    journal, manual, records, roster, service, status, trace, verify,
     watch::audit,
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -24,7 +24,8 @@ Exit codes:
   0  well: the command did what it is for; `run` was asked to stop, and did
   1  something is wrong: the last line on standard error says what, and what to do.
      Also: `check` found something, `demo --exit` lost or doubled a mail, `why` found nothing,
-     `verify` misses a mail, `guest test` found a fault, `run` was asked twice to stop
+     `verify` misses a mail, `guest test` found a fault, `trace replay` found a difference,
+     `run` was asked twice to stop
   2  the command line is wrong; nothing was done
 
 Environment:
@@ -48,12 +49,18 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Runs the host until SIGTERM or Ctrl-C.
-    #[command(after_help = "Example: chat-digest run --config /etc/chat-digest/chat-digest.toml\n\
-                      SIGHUP has it read the configuration again.")]
+    #[command(
+        after_help = "Examples: chat-digest run --config /etc/chat-digest/chat-digest.toml\n          \
+                      chat-digest run --config FILE --trace FILE    for a bug report, see `trace`\n\
+                      SIGHUP has it read the configuration again."
+    )]
     Run {
         /// The configuration file; `chat-digest config` prints one with every key.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+        /// Records a redacted transcript of both protocols there, as `trace record` does.
+        #[arg(long, value_name = "FILE")]
+        trace: Option<PathBuf>,
     },
     /// Says what would be done: connects, signs in, lists rooms and members. Sends nothing.
     #[command(
@@ -232,6 +239,11 @@ enum Command {
         #[arg(long, value_name = "N", default_value_t = 1)]
         from: u64,
     },
+    /// Records what passes on both sides, fit to be sent with a bug report; plays it again.
+    Trace {
+        #[command(subcommand)]
+        action: TraceAction,
+    },
     /// Prints a commented configuration with every key, or what holds by a file.
     #[command(after_help = "Examples: chat-digest config > chat-digest.toml\n          \
                       chat-digest config --effective --config chat-digest.toml   with defaults, secrets as ***\n          \
@@ -344,6 +356,37 @@ enum GuestAction {
 }
 
 #[derive(Subcommand)]
+enum TraceAction {
+    /// Signs in as `check` does, and records what passes. Sends no mail.
+    ///
+    /// Addresses, names, hosts and ids are replaced by others, the letters of texts by `x`, and of
+    /// passwords and tokens only the length is told. Look at the file before you send it.
+    #[command(
+        after_help = "Examples: chat-digest trace record --config FILE --output pool.trace\n          \
+                      chat-digest trace record --config FILE --output pool.trace --for 10m"
+    )]
+    Record {
+        /// The configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The transcript; a file that is there already is left alone.
+        #[arg(long, value_name = "FILE")]
+        output: PathBuf,
+        /// How long, such as 60s or 10m; Ctrl-C ends it earlier.
+        #[arg(long = "for", value_name = "TIME", default_value = "60s", value_parser = trace::span)]
+        time: std::time::Duration,
+    },
+    /// Plays the pool's side of a transcript before a real session, without any server.
+    #[command(after_help = "Example: chat-digest trace replay pool.trace\n\
+                      Exit code 1 if the session says anything but what was recorded, or an answer cannot be read.")]
+    Replay {
+        /// The transcript.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
 enum OutboxAction {
     /// Sends a mail afresh that was given up.
     Retry {
@@ -377,6 +420,7 @@ fn main() -> ExitCode {
             | Command::Why { .. }
             | Command::Audit { .. }
             | Command::Verify { .. }
+            | Command::Trace { .. }
     );
     let default = match arguments.command {
         // It says itself, and in better order, what goes wrong.
@@ -405,7 +449,7 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 
 async fn obey(command: Command) -> Result<ExitCode> {
     match command {
-        Command::Run { config } => service::run(&config).await,
+        Command::Run { config, trace } => service::run(&config, trace.as_deref()).await,
         Command::Check { config, send_to, json } => {
             check::check(config::load(&config)?, check::Options { json, send_to }).await
         }
@@ -442,6 +486,10 @@ async fn obey(command: Command) -> Result<ExitCode> {
             let well = verify::Report::read(&export)?.print(from);
             Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
+        Command::Trace { action: TraceAction::Record { config, output, time } } => {
+            trace::record(config::load(&config)?, &output, time, stop_signal()?).await
+        }
+        Command::Trace { action: TraceAction::Replay { file } } => trace::replay(&file),
         Command::Config { effective, schema, reference, config } => {
             print_config(effective.then_some(config).flatten(), schema, reference)
         }

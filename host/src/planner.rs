@@ -106,7 +106,7 @@ impl Planner {
         ring: Arc<Notify>,
         planned: Arc<Notify>,
     ) -> Self {
-        let Common { config, current, database, rooms, leases, preferences, state } = common;
+        let Common { config, current, database, rooms, leases, preferences, state, .. } = common;
         let service = Address::new(config.chat.address.as_str());
         let salt = u64::from_le_bytes(clock::random());
         Self {

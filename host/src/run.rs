@@ -31,6 +31,7 @@ use crate::{
     retention::Retention,
     settings,
     state::State,
+    trace::Recorder,
     watch::{Parts, Watch},
 };
 
@@ -61,14 +62,26 @@ impl Host {
     /// # Errors
     /// What an administrator has to put right first: the database, the guest, a secret, a file.
     pub async fn start(config: Config) -> Result<Self> {
+        Self::start_recorded(config, &Recorder::default()).await
+    }
+
+    /// The same, and what passes on the wire is recorded.
+    ///
+    /// # Errors
+    /// As [`Host::start`].
+    pub async fn start_recorded(config: Config, recorder: &Recorder) -> Result<Self> {
         let config = Arc::new(config);
         // First: compiling may take longer than a lease, and the database believes us to live from
         // when it is opened.
         let preferences = Arc::new(Preferences::new(&config));
         let (maker, guests) = load_guests(&config, Arc::clone(&preferences)).await?;
         let database = Database::open(Place::of(&config.store)?).await?;
-        let account = Account::new(&config.mail)?;
-        let common = Common { preferences, ..Common::new(Arc::clone(&config), database.clone()) };
+        let account = Account::recorded(&config.mail, recorder)?;
+        let common = Common {
+            preferences,
+            recorder: recorder.clone(),
+            ..Common::new(Arc::clone(&config), database.clone())
+        };
         let Common { current, rooms, leases, preferences, state, .. } = common.clone();
         account.tell(&state);
         let mut seen = database.seen().await?;

@@ -16,6 +16,7 @@ use crate::{
     reload::Changes,
     run::{Host, STOP_TIME},
     state::{ChatState, Snapshot},
+    trace::{self, Recorder},
 };
 
 /// Longest time from the signal to the end. The unit gives a little more before it kills.
@@ -61,17 +62,29 @@ enum Event {
 }
 
 /// Runs the host until SIGTERM or SIGINT; one that the others took for dead begins anew. SIGHUP has
-/// the configuration read again. A second SIGTERM or SIGINT ends the process at once.
+/// the configuration read again. A second SIGTERM or SIGINT ends the process at once. What passes on
+/// the wire is recorded in `trace`.
 ///
 /// # Errors
 /// What an administrator has to put right first.
-pub async fn run(path: &Path) -> Result<ExitCode> {
+pub async fn run(path: &Path, trace: Option<&Path>) -> Result<ExitCode> {
+    let Some(file) = trace else { return run_on(path, &Recorder::default()).await };
+    let (recorder, recording) = trace::begin(file, &config::load(path)?)?;
+    let ran = run_on(path, &recorder).await;
+    match recording.finish().await {
+        Ok(end) => info!("trace: {}", trace::told(end)),
+        Err(error) => error!("trace: {error:#}"),
+    }
+    ran
+}
+
+async fn run_on(path: &Path, recorder: &Recorder) -> Result<ExitCode> {
     let mut signals = Signals::listen()?;
     let notify = Notify::from_env().context("the service manager's NOTIFY_SOCKET")?;
     loop {
         let config = config::load(path)?;
         let started = tokio::select! {
-            started = Host::start(config) => started,
+            started = Host::start_recorded(config, recorder) => started,
             () = signals.stop.asked() => {
                 notify.stopping();
                 return Ok(ExitCode::SUCCESS);

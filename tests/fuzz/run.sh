@@ -33,8 +33,8 @@ fi
 # Variants for a few seconds on a slow machine.
 variants() {
   case $1 in
-    pool | session) echo 500 ;;
-    composition | ews_request | mailbox | schedule) echo 3000 ;;
+    pool | session | transcript) echo 500 ;;
+    composition | ews_request | mailbox | redaction | schedule) echo 3000 ;;
     *) echo 10000 ;;
   esac
 }

@@ -23,6 +23,7 @@ use crate::{
     clock,
     config::HostPort,
     database::{Error, Received},
+    trace::ChatTap,
 };
 
 /// Bytes taken from the socket at once.
@@ -87,12 +88,13 @@ impl Driver {
         let (mut reader, mut writer) = tokio::io::split(stream);
         let mut buffer = vec![0; READ_BYTES];
         let mut stopping = false;
+        let mut tap = self.chat.recorder.chat();
         loop {
             self.drain().await;
             if let Some(error) = self.failed.take() {
                 return self.broken(format!("how far a room was read cannot be kept: {error:#}"));
             }
-            if let Err(what) = self.flush(&mut writer).await {
+            if let Err(what) = self.flush(&mut writer, &mut tap).await {
                 return self.broken(what);
             }
             if let Some(close) = self.close(stopping) {
@@ -107,7 +109,10 @@ impl Driver {
                 read = reader.read(&mut buffer), if self.fresh.len() < COMMITS_MAX => match read {
                     Ok(count) => match buffer.get(..count).filter(|bytes| !bytes.is_empty()) {
                         // What is wrong with it comes out as the session's end.
-                        Some(bytes) => { let _ = self.session.receive(bytes, clock::now()); }
+                        Some(bytes) => {
+                            tap.received(bytes);
+                            let _ = self.session.receive(bytes, clock::now());
+                        }
                         None => return self.broken("the pool closed the connection"),
                     },
                     Err(error) => return self.broken(format!("reading from the pool: {error}")),
@@ -205,11 +210,16 @@ impl Driver {
         self.unsent.drain(..).flatten().collect()
     }
 
-    async fn flush(&mut self, writer: &mut (impl AsyncWrite + Unpin)) -> Result<(), String> {
+    async fn flush(
+        &mut self,
+        writer: &mut (impl AsyncWrite + Unpin),
+        tap: &mut ChatTap,
+    ) -> Result<(), String> {
         let ready = self.unsent();
         if ready.is_empty() {
             return Ok(());
         }
+        tap.sent(&ready);
         let write = async {
             writer.write_all(&ready).await?;
             writer.flush().await

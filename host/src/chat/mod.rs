@@ -31,6 +31,7 @@ use crate::{
     rooms::Rooms,
     state::{ChatState, State},
     tls,
+    trace::Recorder,
 };
 
 /// Waits between connections, in seconds; the last one repeats. ±20 % (dossier section 7).
@@ -65,6 +66,7 @@ pub struct Chat {
     /// Rung when a message was committed.
     committed: Arc<Notify>,
     tls: SslConnector,
+    recorder: Recorder,
 }
 
 /// How a connection came to its end.
@@ -85,7 +87,7 @@ impl Chat {
     /// # Errors
     /// If the password or the file of certificate authorities cannot be read.
     pub fn new(common: Common, committed: Arc<Notify>) -> Result<Self> {
-        let Common { config, database, rooms, leases, state, .. } = common;
+        let Common { config, database, rooms, leases, state, recorder, .. } = common;
         let password =
             config.chat.password.read().map_err(anyhow::Error::msg).context("chat.password")?;
         let tls = tls::connector(config.chat.ca_file.as_deref(), config.chat.legacy_tls)
@@ -93,7 +95,7 @@ impl Chat {
         if config.chat.legacy_tls {
             warn!("chat.legacy_tls is on: TLS 1.0 and weak ciphers are taken from the pool");
         }
-        Ok(Self { config, password, database, rooms, leases, state, committed, tls })
+        Ok(Self { config, password, database, rooms, leases, state, committed, tls, recorder })
     }
 
     /// The chat side of a host without sockets.
@@ -104,9 +106,20 @@ impl Chat {
         rooms: Arc<Rooms>,
         tls: SslConnector,
     ) -> Arc<Self> {
-        let Common { leases, state, .. } = Common::new(Arc::clone(&config), database.clone());
+        let Common { leases, state, recorder, .. } =
+            Common::new(Arc::clone(&config), database.clone());
         let (password, committed) = ("secret".into(), Arc::default());
-        Arc::new(Self { config, password, database, rooms, leases, state, committed, tls })
+        Arc::new(Self {
+            config,
+            password,
+            database,
+            rooms,
+            leases,
+            state,
+            committed,
+            tls,
+            recorder,
+        })
     }
 
     /// A way to send [`Order`]s, and its other end for [`Chat::run`].

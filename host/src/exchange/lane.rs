@@ -21,6 +21,7 @@ use crate::{
     clock,
     config::{self, SignIn},
     tls,
+    trace::{Headers, LaneTap},
 };
 
 /// Time to connect.
@@ -103,6 +104,7 @@ pub(super) struct Lane {
     patience: Patience,
     /// Whether the connection that the client keeps was signed in when last used.
     signed_in: bool,
+    tap: LaneTap,
 }
 
 impl Lane {
@@ -110,6 +112,7 @@ impl Lane {
         config: &config::Mail,
         password: &Secret,
         authorities: &[X509],
+        tap: LaneTap,
     ) -> Result<Self> {
         let patience = Patience::default();
         let mut builder = Client::builder()
@@ -139,6 +142,7 @@ impl Lane {
             credentials,
             patience,
             signed_in: false,
+            tap,
         })
     }
 
@@ -155,6 +159,7 @@ impl Lane {
             SignIn::Ntlm => self.with_ntlm(body, anchor.as_deref()).await?,
         };
         let mut answer = read(response).await?;
+        self.tap.answer(answer.status, || answer.headers.clone(), &answer.body);
         answer.took = clock::now().instant.saturating_duration_since(begun);
         Ok(answer)
     }
@@ -171,7 +176,7 @@ impl Lane {
             }
             self.signed_in = false;
             // Only a connection whose answer was read goes back to the pool.
-            drain(response).await?;
+            self.drain(response).await?;
         }
         for _ in 0..HANDSHAKES_MAX {
             if let Some(response) = self.handshake(body.clone(), anchor).await? {
@@ -195,7 +200,7 @@ impl Lane {
             StatusCode::UNAUTHORIZED => {}
             status if status.is_success() || status == StatusCode::INTERNAL_SERVER_ERROR => {
                 // No sign-in is wanted, and an empty request is none: the real one will tell.
-                drain(response).await?;
+                self.drain(response).await?;
                 return self.post(body, anchor, None).await.map(Some);
             }
             // Busy, elsewhere, forbidden: so it is for the request, which need not go out for that.
@@ -204,7 +209,7 @@ impl Lane {
         let info = response.extensions().get::<reqwest::tls::TlsInfo>();
         let binding = info.and_then(|info| info.peer_certificate()).and_then(tls::end_point_hash);
         let (challenges, challenged_on) = (challenges(&response), local_port(&response));
-        drain(response).await?;
+        self.drain(response).await?;
         let third = handshake.answer(
             challenges.iter().map(String::as_str),
             &self.credentials,
@@ -217,7 +222,7 @@ impl Lane {
         let response = self.post(body, anchor, Some(&third)).await?;
         if response.status() == StatusCode::UNAUTHORIZED {
             let swapped = local_port(&response) != challenged_on;
-            drain(response).await?;
+            self.drain(response).await?;
             return if swapped { Ok(None) } else { Err(refused(AuthError::Refused)) };
         }
         self.signed_in = true;
@@ -242,10 +247,29 @@ impl Lane {
         if let Some(authorization) = authorization {
             request = request.header(header::AUTHORIZATION, authorization);
         }
-        let response = request.send().await.map_err(|error| lost(&error));
+        let request = request.build().map_err(|error| lost(&error))?;
+        let sent = request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default();
+        self.tap.request(request.url().path(), || fields(request.headers()), sent);
+        let response = self.client.execute(request).await.map_err(|error| lost(&error));
         self.patience.answered();
+        if response.is_err() {
+            self.tap.no_answer();
+        }
         response
     }
+
+    /// Reads an answer whose body says nothing.
+    async fn drain(&self, response: Response) -> Result<(), TransportError> {
+        self.tap.answer(response.status().as_u16(), || fields(response.headers()), &[]);
+        drain(response).await
+    }
+}
+
+fn fields(headers: &header::HeaderMap) -> Headers {
+    let field = |(name, value): (&header::HeaderName, &header::HeaderValue)| {
+        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
+    headers.iter().map(field).collect()
 }
 
 /// Names the connection that a response came on, as long as it lives.
@@ -280,10 +304,7 @@ async fn drain(mut response: Response) -> Result<(), TransportError> {
 
 async fn read(mut response: Response) -> Result<Answer, TransportError> {
     let status = response.status().as_u16();
-    let field = |(name, value): (&header::HeaderName, &header::HeaderValue)| {
-        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-    };
-    let headers = response.headers().iter().map(field).collect();
+    let headers = fields(response.headers());
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| lost(&error))? {
         if body.len() + chunk.len() > REPLY_BYTES_MAX {

@@ -29,7 +29,7 @@ use tracing::{debug, info, warn};
 
 pub use self::lane::TransportError;
 use self::{lane::Lane, pause::Pause};
-use crate::{clock, config, state::State, tls, watch::metrics::Meters};
+use crate::{clock, config, state::State, tls, trace::Recorder, watch::metrics::Meters};
 
 /// Groups inside groups that are opened.
 const GROUP_DEPTH_MAX: usize = 10;
@@ -188,6 +188,14 @@ impl Account {
     /// # Errors
     /// If the password or the certificate authorities cannot be read.
     pub fn new(config: &config::Mail) -> Result<Arc<Self>> {
+        Self::recorded(config, &Recorder::default())
+    }
+
+    /// The same, and what passes is recorded.
+    ///
+    /// # Errors
+    /// As [`Account::new`].
+    pub fn recorded(config: &config::Mail, recorder: &Recorder) -> Result<Arc<Self>> {
         let password =
             config.password.read().map_err(anyhow::Error::msg).context("mail.password")?;
         let authorities = match &config.ca_file {
@@ -195,7 +203,10 @@ impl Account {
             None => Vec::new(),
         };
         let lanes = (0..config.lanes.0)
-            .map(|_| Lane::new(config, &password, &authorities).map(Mutex::new))
+            .map(|lane| {
+                let tap = recorder.lane(u32::from(lane) + 1);
+                Lane::new(config, &password, &authorities, tap).map(Mutex::new)
+            })
             .collect::<Result<Vec<_>>>()?;
         let mailbox = config.mailbox.as_str().to_owned();
         let own = Options { own_address: Some(mailbox.clone()), ..Options::default() };

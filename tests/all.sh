@@ -38,33 +38,6 @@ peers=$target/peers
 "$peers/bin/pip" install -q --disable-pip-version-check exchangelib==5.6.0 pyspnego==0.12.4
 export PATH="$peers/bin:$PATH"
 
-step "format"
-cargo fmt --all --check
-cargo fmt --manifest-path guest/Cargo.toml --all --check
-
-step "lints"
-cargo clippy --workspace --all-targets --locked -- -D warnings
-
-if command -v systemd-analyze >/dev/null; then
-  step "the unit's rights"
-  systemd-analyze security --offline=true --threshold=15 --no-pager host/packaging/chat-digest.service >/dev/null
-fi
-
-if command -v promtool >/dev/null; then
-  step "the alert rules"
-  promtool check rules host/packaging/alerts.yml >/dev/null
-fi
-
-step "documentation"
-RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
-
-step "guest: its own tests, and the prebuilt component against its sources"
-cargo test --manifest-path guest/Cargo.toml --target-dir "$target/guest" --locked --quiet
-cargo test --manifest-path guest/Cargo.toml --target-dir "$target/guest" --locked --quiet \
-  -p headline -p mentions-only -p on-call
-guest/build.sh --check
-
-step "tests, with foreign peers"
 work=$(mktemp -d)
 lanes=()
 end() {
@@ -73,10 +46,6 @@ end() {
   rm -rf "$work"
 }
 trap end EXIT
-chmod 755 "$work"
-CHAT_DIGEST_TEST_POSTGRES=$(tests/postgres.sh start "$work/server")
-export CHAT_DIGEST_TEST_POSTGRES
-
 # Runs a command beside what follows: name, command. What it prints is shown by `join`.
 beside() {
   local name=$1
@@ -95,7 +64,42 @@ join() {
   return $failed
 }
 
+step "format"
+cargo fmt --all --check
+cargo fmt --manifest-path guest/Cargo.toml --all --check
+
+# The guest is built for itself and beside all else: the end of a large crate leaves a core idle.
+guest() {
+  cargo test --manifest-path guest/Cargo.toml --target-dir "$target/guest" --locked --quiet &&
+    cargo test --manifest-path guest/Cargo.toml --target-dir "$target/guest" --locked --quiet \
+      -p headline -p mentions-only -p on-call &&
+    guest/build.sh --check
+}
+beside "guest: its own tests, and the prebuilt component against its sources" guest
+
+step "lints"
+cargo clippy --workspace --all-targets --locked -- -D warnings
+
+if command -v systemd-analyze >/dev/null; then
+  step "the unit's rights"
+  systemd-analyze security --offline=true --threshold=15 --no-pager host/packaging/chat-digest.service >/dev/null
+fi
+
+if command -v promtool >/dev/null; then
+  step "the alert rules"
+  promtool check rules host/packaging/alerts.yml >/dev/null
+fi
+
+step "documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+
+step "tests, with foreign peers"
+chmod 755 "$work"
+CHAT_DIGEST_TEST_POSTGRES=$(tests/postgres.sh start "$work/server")
+export CHAT_DIGEST_TEST_POSTGRES
+
 cargo test --workspace --locked --quiet --no-run
+join
 # These wait for processes and due times more than they work, so others run beside them.
 waiting=(crash several_hosts faults outages pipeline)
 beside waiting cargo test --workspace --locked --quiet "${waiting[@]/#/--test=}" -- --include-ignored

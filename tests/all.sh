@@ -103,6 +103,8 @@ join
 # These wait for processes and due times more than they work, so others run beside them.
 waiting=(crash several_hosts faults outages pipeline)
 beside waiting cargo test --workspace --locked --quiet "${waiting[@]/#/--test=}" -- --include-ignored
+# One core is busy with these for minutes.
+beside histories cargo test --workspace --locked --quiet --lib database::histories -- --include-ignored
 others=()
 for file in tests/tests/*.rs host/*/tests/*.rs; do
   name=$(basename "$file" .rs)
@@ -111,7 +113,7 @@ done
 # Left out: a measurement, what guest/prove-builds.sh and guest/examples/build.sh run by themselves, and what
 # wants a browser (host/packaging/README.md).
 cargo test --workspace --locked --quiet --lib --bins "${others[@]}" -- --include-ignored \
-  --skip guest::tests::guest_figures --skip guest::tests::other_builds_run --skip authoring::same --skip in_a_browser
+  --skip database::histories --skip guest::tests::guest_figures --skip guest::tests::other_builds_run --skip authoring::same --skip in_a_browser
 cargo test --workspace --locked --quiet --doc
 join
 

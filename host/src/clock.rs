@@ -78,11 +78,12 @@ pub fn ahead_ms() -> i64 {
     let times = FAST.get().map_or(1, |fast| fast.times);
     let Now { instant, unix } = now();
     let origin = *ORIGIN;
-    let since = instant.saturating_duration_since(origin).as_millis();
-    let before = origin.saturating_duration_since(instant).as_millis();
-    let steady = i128::try_from(since).unwrap_or(0) - i128::try_from(before).unwrap_or(0);
-    let unix = i128::try_from(unix.as_millis()).unwrap_or(0);
-    i64::try_from(unix - steady * i128::from(times)).unwrap_or(0)
+    // Cut to milliseconds only at the end: a fast calendar would make much of what is cut off.
+    let nanos = |time: Duration| i128::try_from(time.as_nanos()).unwrap_or(0);
+    let since = nanos(instant.saturating_duration_since(origin));
+    let before = nanos(origin.saturating_duration_since(instant));
+    let ahead = nanos(unix) - (since - before) * i128::from(times);
+    i64::try_from(ahead / 1_000_000).unwrap_or(0)
 }
 
 /// Microseconds by the clock that a service manager compares times by (`CLOCK_MONOTONIC`).

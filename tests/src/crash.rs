@@ -63,8 +63,8 @@ const AFTER_MS: usize = 25;
 const DEAD_MS: usize = 1_200;
 /// Strikes between two lines of progress.
 const PROGRESS_EVERY: usize = 10;
-/// Time that is let pass at the end for the mails that wait: longer than any back-off that is
-/// likely, and shorter than a server may have a mail queued.
+/// Time that is let pass at the end for the mails whose outcome nobody knows: shorter than a server
+/// may have a mail queued.
 const PASSED: Duration = Duration::from_secs(20 * 60);
 /// Seconds of a lease where several hosts share the work, and the longest freeze beyond it.
 const LEASE_S: i64 = 5;
@@ -232,6 +232,8 @@ impl Run {
         self.kill_all().await?;
         if !self.options.patient {
             self.world.let_time_pass(PASSED).await;
+            // After hundreds of faults some mail has been refused so often that it waits for longer.
+            self.world.wake().await;
         }
         self.start_all()?;
         self.arrivals.all(&self.world, self.quiet_max()).await;

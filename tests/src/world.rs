@@ -11,7 +11,7 @@ use std::{
 
 use bridge::{
     message::{Address, MessageId, PostKey},
-    outbox::{Standing, State as MailState},
+    outbox::{BACK_OFF_MAX_MS, Standing, State as MailState},
 };
 use ews::{
     create_item::{CreateItem, MessageDisposition},
@@ -473,15 +473,26 @@ impl World {
     /// Lets time pass while no host runs, for the mails that wait: what would be due by then is due
     /// now, and what was asked was asked that much longer ago.
     pub async fn let_time_pass(&self, time: Duration) {
+        let time_ms = i64::try_from(time.as_millis()).unwrap();
+        self.bring_forward(time_ms, time_ms).await;
+    }
+
+    /// Has all mails that wait be due now, whatever they wait for, while no host runs. What was asked
+    /// was asked when it was.
+    pub async fn wake(&self) {
+        self.bring_forward(2 * BACK_OFF_MAX_MS, 0).await;
+    }
+
+    /// Has what is due within `due_ms` be due now, and what was asked be asked `asked_ms` earlier.
+    async fn bring_forward(&self, due_ms: i64, asked_ms: i64) {
         let database = Database::open(self.place()).await.unwrap();
         self.alone(&database).await;
         let now_ms = clock::unix_ms();
-        let time_ms = i64::try_from(time.as_millis()).unwrap();
         database.resume_unfinished().await.unwrap();
-        let claimed = database.claim_due(now_ms + time_ms, LATER_MAX).await.unwrap();
+        let claimed = database.claim_due(now_ms + due_ms, LATER_MAX).await.unwrap();
         let standings = claimed
             .into_iter()
-            .map(|mail| (mail.key, earlier(mail.standing, now_ms, time_ms)))
+            .map(|mail| (mail.key, earlier(mail.standing, now_ms, asked_ms)))
             .collect();
         database.record(standings).await.unwrap();
         database.close().await;

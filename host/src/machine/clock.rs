@@ -38,7 +38,8 @@ impl Clock {
 }
 
 fn words(step_ms: i64) -> String {
-    let by = span(step_ms.saturating_abs());
+    // To the second: the two clocks are not read at one moment.
+    let by = span(step_ms.saturating_abs().saturating_add(500) / 1000 * 1000);
     if step_ms > 0 {
         format!(
             "clock: this machine's clock was set forward by {by}, or the machine was asleep: digests that have come due go \
@@ -75,6 +76,7 @@ mod tests {
         let forward = look(10, 1_007_214).unwrap_or_default();
         assert!(forward.contains("set forward by 2 h"), "{forward}");
         assert_eq!(look(15, 1_007_219), Some(forward), "it is still told");
+        assert!(words(7_199_800).contains("by 2 h"), "{}", words(7_199_800));
         let back = look(20, 1_000_024).unwrap_or_default();
         assert!(back.contains("set back by 2 h"), "{back}");
         assert_eq!(look(3619, 1_003_623), Some(back));

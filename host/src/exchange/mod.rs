@@ -15,7 +15,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use ews::{
-    classify::{Class, Effect},
+    classify::Class,
     client::{self, HttpReply, Options, RequestBytes, SERVER_VERSIONS, lower_version},
     delivery,
     expand_dl::ExpandDl,
@@ -72,27 +72,6 @@ impl CallError {
             Self::Transport { cause, .. } => cause.class(),
             Self::Exchange { cause, .. } => cause.class(),
             Self::Shared(error) => error.class(),
-        }
-    }
-
-    /// The same for an item about which `tries` requests came to nothing before: some codes pass, and
-    /// where they do not, it is the item that is wrong (ews.md 3). What concerns a whole request tells
-    /// of no item.
-    #[must_use]
-    pub fn class_after(&self, tries: u32) -> Class {
-        let class = self.class();
-        match self {
-            // A draft that may be there all the same is for the sweep; a mail that may have left is not
-            // given up.
-            Self::Exchange { cause: ews::error::Error::Refused { code, effect, .. }, .. }
-                if matches!(class, Class::Transient | Class::Now) || *effect == Effect::Draft =>
-            {
-                let limit = ews::classify::limit(code);
-                let over =
-                    limit.filter(|limit| tries.saturating_add(1) >= u32::from(limit.tries_max));
-                over.map_or(class, |limit| limit.then)
-            }
-            _ => class,
         }
     }
 

@@ -372,7 +372,7 @@ impl Shared {
                     }
                 }
                 Err(error) => {
-                    let verdict = self.judge(&error, &parcel, asked_ms);
+                    let verdict = self.judge(&error, asked_ms);
                     parcel.advance(verdict.outcome);
                     failed.push(parcel);
                 }
@@ -413,7 +413,7 @@ impl Shared {
             let outcome = match result {
                 Ok(_) => Outcome::Delivered { sent_as: None },
                 Err(error) => {
-                    let verdict = self.judge(&error, &parcel, asked_ms);
+                    let verdict = self.judge(&error, asked_ms);
                     if verdict.stale {
                         self.refreshed(&draft).await.unwrap_or(verdict.outcome)
                     } else {
@@ -472,10 +472,9 @@ impl Shared {
     }
 
     /// What follows from an error, for the account and for the mail.
-    fn judge(&self, error: &CallError, parcel: &Parcel, asked_ms: i64) -> outcome::Verdict {
+    fn judge(&self, error: &CallError, asked_ms: i64) -> outcome::Verdict {
         let now_ms = clock::unix_ms();
-        let tries = parcel.standing.tries;
-        let verdict = outcome::verdict(error, tries, asked_ms, now_ms, self.account.rest());
+        let verdict = outcome::verdict(error, asked_ms, now_ms, self.account.rest());
         if let Some(until_ms) = verdict.gate_until_ms {
             let mut gate = self.gate();
             if gate.is_open(now_ms) {

@@ -23,13 +23,11 @@ pub(crate) struct Verdict {
     pub(crate) stale: bool,
 }
 
-/// Translates an error. `tries` is how many requests about the mail came to nothing before, since its
-/// last progress, `asked_ms` when this one began, `rest` how long the account does not
+/// Translates an error. `asked_ms` is when the request began, `rest` how long the account does not
 /// sign in for.
 #[must_use]
 pub(crate) fn verdict(
     error: &CallError,
-    tries: u32,
     asked_ms: i64,
     now_ms: i64,
     rest: Option<Duration>,
@@ -38,7 +36,7 @@ pub(crate) fn verdict(
     let back_off = error.back_off().map(|wait| now_ms.saturating_add(millis(wait)));
     let plain = |outcome| Verdict { outcome, gate_until_ms: None, alarm: false, stale: false };
     let delayed = |until_ms| Outcome::Delayed { until_ms, reason: reason.clone() };
-    match error.class_after(tries) {
+    match error.class() {
         Class::Busy => Verdict { gate_until_ms: back_off, ..plain(delayed(back_off)) },
         Class::Authentication if rest.is_some() => {
             let until = rest.map(|rest| now_ms.saturating_add(millis(rest)));
@@ -92,39 +90,4 @@ pub(super) fn item_id(draft: &Draft) -> ItemId {
 
 fn millis(wait: Duration) -> i64 {
     i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use ews::{Effect, ResponseCode, error::Error};
-
-    use super::*;
-
-    fn refused(code: &str, effect: Effect) -> CallError {
-        let cause = Error::Refused {
-            operation: "CreateItem",
-            code: ResponseCode::new(code),
-            effect,
-            details: Box::default(),
-            text: None,
-        };
-        CallError::Exchange { server: "mail".to_owned(), cause }
-    }
-
-    fn is_given_up(error: &CallError, tries: u32) -> bool {
-        matches!(verdict(error, tries, 0, 0, None).outcome, Outcome::Failed { .. })
-    }
-
-    #[test]
-    fn an_item_that_is_refused_again_and_again_is_given_up() {
-        let error = refused("ErrorItemSave", Effect::Draft);
-        assert!(!is_given_up(&error, 0) && is_given_up(&error, 1));
-        let unheard = refused("ErrorNeverHeardOf", Effect::Draft);
-        assert!(!is_given_up(&unheard, 3) && is_given_up(&unheard, 4));
-        assert!(!is_given_up(&refused("ErrorServerBusy", Effect::Draft), 99), "that passes");
-        let left = refused("ErrorNeverHeardOf", Effect::Send);
-        assert!(!is_given_up(&left, 99), "it may have left");
-        let whole = CallError::Shared(std::sync::Arc::new(unheard));
-        assert!(!is_given_up(&whole, 99), "a whole request tells of no mail");
-    }
 }

@@ -213,7 +213,7 @@ impl World {
             }
             Err(error) => error,
         };
-        let mut verdict = outcome::verdict(&error, 0, asked_ms, self.unix_ms(), None);
+        let mut verdict = outcome::verdict(&error, asked_ms, self.unix_ms(), None);
         match (&verdict.outcome, task) {
             // As the mail stage has it: a look that is refused is repeated, a draft whose version is
             // stale is read again.

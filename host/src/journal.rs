@@ -42,6 +42,10 @@ pub fn begin(filter: EnvFilter) {
 /// a message's text or a secret.
 pub fn discreet_panics() {
     std::panic::set_hook(Box::new(|panic| {
+        // Whoever read our output has read enough, as `head` does: that is no fault.
+        if panic.payload_as_str().is_some_and(|words| words.starts_with("failed printing to std")) {
+            std::process::exit(1);
+        }
         let trace = std::backtrace::Backtrace::capture();
         eprintln!("{}", broken(panic.location(), &trace));
     }));

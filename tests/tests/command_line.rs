@@ -41,6 +41,18 @@ fn run_until_asked_to_stop() {
     });
 }
 
+/// Whoever has read enough closes the pipe.
+#[test]
+fn who_reads_no_further_is_told_nothing() {
+    play(async |_| {
+        let mut config = program(&["config", "--reference"]);
+        let mut config = config.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(config.stdout.take());
+        let output = tokio::time::timeout(WAIT, config.wait_with_output()).await.unwrap().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    });
+}
+
 /// A host that could not start is not shown as one that runs, though its lease has not run out.
 #[test]
 fn who_did_not_start_does_not_run() {

@@ -94,6 +94,12 @@ pub fn monotonic_us() -> u64 {
     seconds.saturating_mul(1_000_000) + u64::try_from(time.tv_nsec / 1000).unwrap_or(0)
 }
 
+/// A length of time in milliseconds.
+#[must_use]
+pub fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
 /// How long to wait for so many milliseconds of the calendar.
 #[must_use]
 pub fn calendar(ms: i64) -> Duration {

@@ -9,15 +9,14 @@ use crate::{
     clock,
     config::Config,
     database::{Actor, Database},
+    machine,
     manual::values,
     reload::{self, Changes},
 };
 
 /// Names the host among those that share a database: the machine, and the directory of its files.
 fn place(config: &Config) -> String {
-    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let machine = Some(machine.trim()).filter(|name| !name.is_empty()).unwrap_or("host").to_owned();
-    format!("{machine}:{}", config.store.directory.display())
+    format!("{}:{}", machine::name(), config.store.directory.display())
 }
 
 /// Writes down what a host begins with, and what is otherwise than when it was configured last.

@@ -21,7 +21,7 @@ use host::{clock, run::Host};
 use tests::{Settings, Tap, browser::Browser, play};
 use tokio::process::Command;
 
-use program::{Running, output};
+use program::{Running, output, port};
 
 /// The calendar runs so many times faster here: an hour takes twelve seconds.
 const TIMES: u32 = 300;
@@ -49,43 +49,33 @@ fn watched(settings: &mut Settings) {
     settings.set("watch.listen", "127.0.0.1:0");
 }
 
-/// Waits until the page says all of this, and nothing that is private; answers it.
-async fn page(browser: &Browser, words: &[&str]) -> String {
+/// Waits until what `look` gives says all of this; answers it.
+async fn says(words: &[&str], look: impl AsyncFn() -> String) -> String {
     let mut last = String::new();
-    let says = async {
+    let said = async {
         loop {
-            last = browser.get("/").await.body;
-            assert!(!last.contains(SECRET), "{last}");
+            last = look().await;
             if words.iter().all(|word| last.contains(word)) {
                 return;
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
     };
-    let said = tokio::time::timeout(WAIT, says).await.is_ok();
+    let said = tokio::time::timeout(WAIT, said).await.is_ok();
     assert!(said, "{words:?} are not all in:\n{last}");
     last
 }
 
-/// Waits until `chat-digest status`, run in this way, says all of this.
-async fn status_by(words: &[&str], run: impl AsyncFn() -> String) {
-    let mut last = String::new();
-    let says = async {
-        loop {
-            last = run().await;
-            if words.iter().all(|word| last.contains(word)) {
-                return;
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    };
-    let said = tokio::time::timeout(WAIT, says).await.is_ok();
-    assert!(said, "{words:?} are not all in:\n{last}");
+/// The same of the status page, which says nothing that is private.
+async fn page(browser: &Browser, words: &[&str]) {
+    let shown = says(words, async || browser.get("/").await.body).await;
+    assert!(!shown.contains(SECRET), "{shown}");
 }
 
+/// The same of `chat-digest status`.
 async fn status(config: &Path, words: &[&str]) {
     let config = config.to_str().unwrap();
-    status_by(words, async || output(&["status", "--config", config]).await.1).await;
+    says(words, async || output(&["status", "--config", config]).await.1).await;
 }
 
 async fn well(host: &Host) {
@@ -199,11 +189,6 @@ fn apart(prepare: &str, config: &Path) -> Running {
     Running::start_as(program::apart(&line))
 }
 
-/// A port that was free a moment ago.
-fn port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 #[test]
 fn names_cannot_be_resolved() {
     play(async |world| {
@@ -277,7 +262,7 @@ fn the_disk_is_full() {
         page(&browser, &["there is little room on the disk", "it is full", "make room"]).await;
         let (id, file) = (running.id().to_string(), config.to_str().unwrap());
         let bin = env!("CARGO_BIN_EXE_chat-digest-tested");
-        status_by(&["disk: it is full", "make room"], async || {
+        says(&["disk: it is full", "make room"], async || {
             let arguments = ["-t", &id, "-m", bin, "status", "--config", file];
             let output = Command::new("nsenter").args(arguments).output().await.unwrap();
             format!("{output:?}")

@@ -121,7 +121,7 @@ fn nothing_private_is_told_over_a_whole_run() {
         let (socket, guest) = (folder.path().join("notify"), folder.path().join("guest.wasm"));
         std::fs::write(&guest, hostile::one("trap-at-start").bytes).unwrap();
         let manager = UnixDatagram::bind(&socket).unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = program::port();
         let configure = |settings: &mut Settings| {
             settings.set("watch.listen", format!("127.0.0.1:{port}"));
             settings.set("watch.token", TOKEN);

@@ -158,7 +158,7 @@ impl Chat {
             if servers.is_empty() || worked || patient {
                 servers.clear();
                 tokio::select! {
-                    () = tokio::time::sleep(clock::calendar(millis(wait))) => {}
+                    () = tokio::time::sleep(clock::calendar(clock::millis(wait))) => {}
                     () = stop_asked(stop.clone()) => return,
                 }
             }
@@ -210,7 +210,7 @@ impl Chat {
             Close::Stopped => return,
         };
         error!("chat: {text}; next try in {} s", wait.as_secs());
-        self.state.meters().chat_waits_until(clock::unix_ms().saturating_add(millis(wait)));
+        self.state.meters().chat_waits_until(clock::unix_ms().saturating_add(clock::millis(wait)));
         self.state.chat(ChatState::Offline(text));
     }
 
@@ -262,10 +262,6 @@ fn reconnect_wait(failures: usize) -> Duration {
     let step = RECONNECT_S.get(failures).or(RECONNECT_S.last()).copied().unwrap_or(300);
     let permille = 800 + u64::from(u16::from_le_bytes(clock::random())) % 401;
     Duration::from_millis(step * permille)
-}
-
-fn millis(time: Duration) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Why the session ended, with the server, the operation and what to do about it.

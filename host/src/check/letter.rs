@@ -17,6 +17,7 @@ use crate::{
     clock,
     config::{self, Format},
     exchange::Account,
+    guest::hex,
 };
 
 /// How long the copy among the sent mails is waited for, and how often it is looked for.
@@ -32,8 +33,7 @@ const WORDS: &str = "This mail was asked for by `chat-digest check`. It came the
 /// # Errors
 /// Which step was refused, with what Exchange said.
 pub(super) async fn send(config: &config::Mail, account: &Account, to: &str) -> Result<String> {
-    let key: String = clock::random::<16>().iter().map(|byte| format!("{byte:02x}")).collect();
-    let key = DeliveryKey::new(key).context("the mail has no key")?;
+    let key = DeliveryKey::new(hex(&clock::random::<16>())).context("the mail has no key")?;
     let form = match config.format {
         Format::Mime => MailForm::Mime,
         Format::Typed => MailForm::Typed,

@@ -18,6 +18,7 @@ use bridge::lease::{self, Moves};
 use sqlx::{AnyConnection, FromRow};
 
 use super::{Database, Error, chat::ROWS_MAX, engine::Engine, mails, statement::Statement};
+use crate::machine;
 
 /// What is done once for all rooms: reading mail to the service, letting go what is old.
 pub const SERVICE: &str = "service";
@@ -181,9 +182,7 @@ async fn enter(
 
 /// Machine and process, for the administrator.
 fn name() -> String {
-    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let machine = Some(machine.trim()).filter(|name| !name.is_empty()).unwrap_or("host");
-    format!("{machine}:{}", std::process::id())
+    format!("{}:{}", machine::name(), std::process::id())
 }
 
 /// How a host that lives is doing.

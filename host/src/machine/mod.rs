@@ -11,6 +11,13 @@ use tracing::{info, warn};
 use self::clock::Clock;
 use crate::{chat::stop_asked, state::State};
 
+/// What this machine is called.
+#[must_use]
+pub fn name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    Some(name.trim()).filter(|name| !name.is_empty()).unwrap_or("host").to_owned()
+}
+
 /// How often both are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 

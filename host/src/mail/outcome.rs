@@ -5,7 +5,7 @@ use std::time::Duration;
 use bridge::outbox::{Draft, Outcome};
 use ews::{classify::Class, item_id::ItemId};
 
-use crate::exchange::CallError;
+use crate::{clock, exchange::CallError};
 
 /// How long an account rests whose set-up or sign-in is wrong, in milliseconds (ews.md 3.1, 5.9).
 const SET_UP_WAIT_MS: i64 = 15 * 60_000;
@@ -33,13 +33,13 @@ pub(crate) fn verdict(
     rest: Option<Duration>,
 ) -> Verdict {
     let reason = error.to_string();
-    let back_off = error.back_off().map(|wait| now_ms.saturating_add(millis(wait)));
+    let back_off = error.back_off().map(|wait| now_ms.saturating_add(clock::millis(wait)));
     let plain = |outcome| Verdict { outcome, gate_until_ms: None, alarm: false, stale: false };
     let delayed = |until_ms| Outcome::Delayed { until_ms, reason: reason.clone() };
     match error.class() {
         Class::Busy => Verdict { gate_until_ms: back_off, ..plain(delayed(back_off)) },
         Class::Authentication if rest.is_some() => {
-            let until = rest.map(|rest| now_ms.saturating_add(millis(rest)));
+            let until = rest.map(|rest| now_ms.saturating_add(clock::millis(rest)));
             Verdict { gate_until_ms: until, alarm: true, ..plain(delayed(until)) }
         }
         Class::Configuration | Class::Authentication => {
@@ -86,8 +86,4 @@ pub(super) fn item_id(draft: &Draft) -> ItemId {
     } else {
         ItemId::with_change_key(draft.id.clone(), draft.version.clone())
     }
-}
-
-fn millis(wait: Duration) -> i64 {
-    i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)
 }

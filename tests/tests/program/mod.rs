@@ -51,6 +51,11 @@ pub fn apart(line: &str) -> Command {
     unshare
 }
 
+/// A port that was free a moment ago.
+pub fn port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
 /// A running program and what it says.
 pub struct Running {
     child: Child,

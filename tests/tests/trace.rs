@@ -60,11 +60,12 @@ members = ["robotnik-svc", "mannschaft@quendel.example"]
 const SERVICE: &str = "robotnik-svc";
 const TEXTS: [&str; 3] = [
     "Zwetschgendatschi um vier in der Pantry",
-    "Kontonummer 4711082099887766 & <PIN> \"9381\"",
+    "Kontonummer 4711082099887766 & <PIN> \"93817046529\"",
     "https://geheim.quendel.example/akten?id=Rosinenbomber",
 ];
 
-/// Everything that must not stand in a transcript.
+/// Everything that must not stand in a transcript, each too long to stand there by chance, say in the
+/// fraction of a time.
 const PRIVATE: &[&str] = &[
     "robotnik",
     "wilhelmina",
@@ -90,7 +91,7 @@ const PRIVATE: &[&str] = &[
     "Zwetschgendatschi",
     "Pantry",
     "4711082099887766",
-    "9381",
+    "93817046529",
     "geheim",
     "Rosinenbomber",
     "127.0.0.1",

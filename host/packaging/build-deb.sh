@@ -26,7 +26,7 @@ Version: $version
 Architecture: $arch
 Maintainer: ${DEBFULLNAME:-chat-digest} <${DEBEMAIL:-root@localhost}>
 Installed-Size: $(du -ks --exclude=DEBIAN "$root" | cut -f1)
-Depends: ${libraries:+$libraries, }passwd
+Depends: ${libraries:+$libraries, }passwd, procps
 Recommends: ca-certificates
 Section: mail
 Priority: optional

@@ -73,7 +73,7 @@ guest() {
   cargo test --manifest-path guest/Cargo.toml --target-dir "$target/guest" --locked --quiet &&
     cargo test --manifest-path guest/Cargo.toml --target-dir "$target/guest" --locked --quiet \
       -p headline -p mentions-only -p on-call &&
-    guest/build.sh --check
+    GUEST_TOOL_DIR=$target/guest guest/build.sh --check
 }
 beside "guest: its own tests, and the prebuilt component against its sources" guest
 
@@ -100,9 +100,16 @@ export CHAT_DIGEST_TEST_POSTGRES
 
 cargo test --workspace --locked --quiet --no-run
 join
-# These wait for processes and due times more than they work, so others run beside them.
+# These wait for processes and due times more than they work, so others run beside them. On PostgreSQL, what only
+# a file can suffer is left out, and what was on a server before.
 waiting=(crash several_hosts faults outages pipeline)
-beside waiting cargo test --workspace --locked --quiet "${waiting[@]/#/--test=}" -- --include-ignored
+wait_much() {
+  cargo test --workspace --locked --quiet "${waiting[@]/#/--test=}" -- --include-ignored &&
+    export CHAT_DIGEST_TEST_ENGINE=postgres &&
+    cargo test --workspace --lib --locked --quiet database::tests -- --skip ::file:: --skip ::shared:: &&
+    cargo test --workspace --locked --quiet --test pipeline --test digests -- --include-ignored
+}
+beside "what waits, and the same on PostgreSQL" wait_much
 # One core is busy with these for minutes.
 beside histories cargo test --workspace --locked --quiet --lib database::histories -- --include-ignored
 others=()
@@ -112,20 +119,13 @@ for file in tests/tests/*.rs host/*/tests/*.rs; do
 done
 # Left out: a measurement, what guest/prove-builds.sh and guest/examples/build.sh run by themselves, and what
 # wants a browser (host/packaging/README.md).
-cargo test --workspace --locked --quiet --lib --bins "${others[@]}" -- --include-ignored \
-  --skip database::histories --skip guest::tests::guest_figures --skip guest::tests::other_builds_run --skip authoring::same --skip in_a_browser
+cargo test --workspace --locked --quiet --lib --bins "${others[@]}" --exclude fuzz -- \
+  --include-ignored --skip database::histories --skip guest::tests::guest_figures --skip guest::tests::other_builds_run \
+  --skip authoring::same --skip in_a_browser
 cargo test --workspace --locked --quiet --doc
-join
 
-step "the same on PostgreSQL, and fuzzing, with the same inputs every time"
-# Left out: what only a file can suffer, and what was on a server before.
-on_postgres() {
-  export CHAT_DIGEST_TEST_ENGINE=postgres
-  cargo test --workspace --lib --locked --quiet database::tests -- --skip ::file:: --skip ::shared:: &&
-    cargo test --workspace --locked --quiet --test pipeline --test digests -- --include-ignored
-}
-beside postgres on_postgres
-CARGO_TARGET_DIR=$target/fuzz tests/fuzz/run.sh
+step "fuzzing, with the same inputs every time"
+tests/fuzz/run.sh
 join
 
 step "done"

@@ -14,18 +14,21 @@ if [ "${1:-}" = --long ]; then
   seconds=${2:?run.sh --long SECONDS [TARGET...]}
   shift 2
 fi
-target_dir=${CARGO_TARGET_DIR:-target}
+target_dir=${CARGO_TARGET_DIR:-$(cd ../.. && pwd)/target}
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || mapfile -t targets < <(sed -n '/^\[\[bin\]\]/,/^path/s/^name = "\(.*\)"$/\1/p' Cargo.toml)
 export RUST_BACKTRACE=0
 
-build=(cargo build --quiet --locked "${targets[@]/#/--bin=}" --target-dir "$target_dir")
+# Of the whole workspace, so that what the tests have built serves here as well.
+build=(cargo build --quiet --locked --workspace "${targets[@]/#/--bin=}" --target-dir "$target_dir")
 if [ $how = explore ]; then
   triple=$(rustc -vV | sed -n 's/^host: //p')
   # Coverage is LLVM's own.
+  # Crates that ask for no optimisation get some: the more inputs.
   RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
--Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1" "${build[@]}" --target "$triple"
+-Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1" "${build[@]}" --target "$triple" \
+    --config profile.dev.opt-level=1
 else
   "${build[@]}"
 fi

@@ -125,6 +125,8 @@ pub struct Standing {
     pub attempts: u32,
     /// How many of them came to nothing since the last progress: the step of the back-off.
     pub tries: u32,
+    /// What the server last refused the mail with, since the last progress.
+    pub refused: Option<Refused>,
     /// Set while the outcome of the last request is unknown: how many looks found nothing.
     pub looks: Option<u32>,
     /// When something is to be done, in milliseconds since 1970. `None` while a request is out,
@@ -140,6 +142,16 @@ pub struct Standing {
     pub error: Option<String>,
     /// The name under which the server sent it (its Message-ID), where it told.
     pub sent_as: Option<String>,
+}
+
+/// Refusals of one mail with the same code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The server's code.
+    pub code: String,
+    /// How many refusals in a row had it: some codes pass, and where they do not, it is the mail that is
+    /// wrong.
+    pub times: u32,
 }
 
 /// What to do next about a mail.
@@ -220,6 +232,7 @@ impl Standing {
             state: State::Planned,
             attempts: 0,
             tries: 0,
+            refused: None,
             looks: None,
             due_ms: Some(due_ms),
             asked_ms: None,
@@ -276,6 +289,15 @@ impl Standing {
         self
     }
 
+    /// Notes that the server refused the mail with `code`. Answers how many refusals in a row had it, this
+    /// one included.
+    pub fn refuse(&mut self, code: &str) -> u32 {
+        let before = self.refused.as_ref().filter(|refused| refused.code == code);
+        let times = before.map_or(0, |refused| refused.times).saturating_add(1);
+        self.refused = Some(Refused { code: code.to_owned(), times });
+        times
+    }
+
     /// Follows the outcome of the request that was out. `jitter` is any random number: it spreads
     /// the next try over ±20 %.
     ///
@@ -321,7 +343,7 @@ impl Standing {
 
     fn progress(self, draft: Draft, now_ms: i64) -> Self {
         let due_ms = Some(now_ms);
-        Self { state: State::Drafted(draft), tries: 0, looks: None, due_ms, ..self }
+        Self { state: State::Drafted(draft), tries: 0, refused: None, looks: None, due_ms, ..self }
     }
 
     fn sent(self, sent_as: Option<String>, now_ms: i64) -> Self {

@@ -9,9 +9,9 @@ use bridge::{
     message::{Address, RoomId},
     preference::Choice,
 };
-use sqlx::{AnyConnection, FromRow};
+use sqlx::AnyConnection;
 
-use super::{Database, Error, choices::Source, random_name};
+use super::{Database, Error, choices::Source, random_name, rows::from_row};
 use crate::preferences::OwnKey;
 
 /// Who did something, and by which way.
@@ -53,7 +53,7 @@ pub enum Act {
 }
 
 /// A row of the log. Times are milliseconds since 1970.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct AuditRow {
     /// When it was done.
     pub done_ms: i64,
@@ -70,6 +70,8 @@ pub struct AuditRow {
     /// More about it.
     pub detail: Option<String>,
 }
+
+from_row!(AuditRow { done_ms, way, who, action, what, detail });
 
 impl Actor {
     /// Whoever runs this program: the name that the environment gives, and the user id that the

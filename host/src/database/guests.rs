@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use bridge::message::{Message, MessageId};
-use sqlx::{AnyConnection, FromRow};
+use sqlx::AnyConnection;
 
 use super::{
     Database, Error,
     audit::{Act, Actor, note},
     choices::count_up,
-    rows,
+    rows::{self, from_row},
     statement::Statement,
 };
 use crate::clock;
@@ -58,7 +58,7 @@ pub struct GuestReport {
 }
 
 /// The same, as the database has it.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct GuestState {
     /// The host's name.
     pub host: String,
@@ -80,8 +80,10 @@ pub struct GuestState {
     pub told_ms: i64,
 }
 
+from_row!(GuestState { host, name, shadow, digest, state, why, calls, failures, told_ms });
+
 /// What a candidate would have done with a message otherwise.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct DifferenceRow {
     /// The message.
     pub message: String,
@@ -90,6 +92,8 @@ pub struct DifferenceRow {
     /// When it was noted, in milliseconds since 1970.
     pub told_ms: i64,
 }
+
+from_row!(DifferenceRow { message, difference, told_ms });
 
 type Row = (String, i64, String, Option<String>, i64);
 

@@ -15,9 +15,11 @@ use std::{
 };
 
 use bridge::lease::{self, Moves};
-use sqlx::{AnyConnection, FromRow};
+use sqlx::AnyConnection;
 
-use super::{Database, Error, chat::ROWS_MAX, engine::Engine, mails, statement::Statement};
+use super::{
+    Database, Error, chat::ROWS_MAX, engine::Engine, mails, rows::from_row, statement::Statement,
+};
 use crate::machine;
 
 /// What is done once for all rooms: reading mail to the service, letting go what is old.
@@ -43,7 +45,7 @@ pub struct Held {
 }
 
 /// A host as the database knows it.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct HostRow {
     /// Names it until it ends.
     pub id: String,
@@ -60,6 +62,18 @@ pub struct HostRow {
     /// What stands in its way, a line each.
     pub trouble: Option<String>,
 }
+
+impl HostRow {
+    /// Whether it is in the chat at this moment: its rooms stay its own until its lease runs out, and
+    /// `watching` with them.
+    #[must_use]
+    pub fn is_in_chat(&self) -> bool {
+        let away = self.trouble.as_ref().is_some_and(|trouble| trouble.starts_with("chat: "));
+        self.watching == 1 && !away
+    }
+}
+
+from_row!(HostRow { id, slot, name, watching, left_ms, duties, trouble });
 
 impl Database {
     /// Tells this host's endpoint from those of the others: 1 for the first, and so on.

@@ -20,7 +20,7 @@ use super::{
     chat::ROWS_MAX,
     engine::Engine,
     receipts,
-    rows::{self, MailRow, RoomRow},
+    rows::{self, MailRow, RoomRow, from_row},
     statement::Statement,
 };
 use crate::clock;
@@ -39,7 +39,7 @@ fn begins_an_id(text: &str) -> bool {
 }
 
 /// A message that was received. Times are milliseconds since 1970.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct ReceivedRow {
     /// Its id.
     pub id: String,
@@ -51,8 +51,10 @@ pub struct ReceivedRow {
     pub planned_ms: Option<i64>,
 }
 
+from_row!(ReceivedRow { id, room, received_ms, planned_ms });
+
 /// What became of a message for a person. Times are milliseconds since 1970.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Why {
     /// The message.
     pub message: String,
@@ -83,6 +85,23 @@ pub struct Why {
     /// What last went wrong with it.
     pub error: Option<String>,
 }
+
+from_row!(Why {
+    message,
+    person,
+    action,
+    reason,
+    note,
+    state,
+    changed_ms,
+    held,
+    queue,
+    due_ms,
+    key,
+    mail,
+    ended_ms,
+    error
+});
 
 impl Database {
     /// Takes mails that are due, at most `limit`, and commits that their next request has begun.
@@ -516,7 +535,7 @@ pub(super) async fn update(
         sql.bind(host).push(
             ", state = v.column2, draft_id = v.column3, draft_version = v.column4, attempts = v.column5, \
              tries = v.column6, looks = v.column7, due_ms = v.column8, asked_ms = v.column9, ended_ms = v.column10, \
-             error = v.column11, sent_as = v.column12 FROM (",
+             error = v.column11, sent_as = v.column12, refused_code = v.column13, refused_times = v.column14 FROM (",
         );
         sql.rows(chunk, |row, (key, standing)| {
             let draft = standing.state.draft();
@@ -531,7 +550,9 @@ pub(super) async fn update(
                 .bind(standing.asked_ms)
                 .bind(standing.ended_ms)
                 .bind(&standing.error)
-                .bind(&standing.sent_as);
+                .bind(&standing.sent_as)
+                .bind(standing.refused.as_ref().map(|refused| refused.code.as_str()))
+                .bind(standing.refused.as_ref().map(|refused| i64::from(refused.times)));
         });
         sql.push(") AS v WHERE mails.id = v.column1");
         sql.execute(connection).await?;

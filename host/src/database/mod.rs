@@ -15,6 +15,7 @@ mod guests;
 mod hosts;
 mod intake;
 mod mails;
+mod migrations;
 mod outbox;
 mod overview;
 mod plans;
@@ -42,7 +43,7 @@ use bridge::{
     receipt::Receipt,
     room::Room,
 };
-use sqlx::{AnyConnection, AnyPool, Connection as _, any::AnyConnectOptions, migrate::Migrator};
+use sqlx::{AnyConnection, AnyPool, Connection as _, any::AnyConnectOptions};
 use tokio::sync::watch;
 
 pub use self::{
@@ -64,18 +65,8 @@ use self::{engine::Engine, writer::Writer};
 /// How often, and how far apart, a lock that is held is tried: five seconds in all.
 const LOCK_TRIES: u32 = 100;
 const LOCK_WAIT: Duration = Duration::from_millis(50);
-/// How often, and how far apart, the tables are brought up to date where another host does the same.
-const TABLES_TRIES: u32 = 20;
-const TABLES_WAIT: Duration = Duration::from_millis(250);
 /// The file that says that a host has the database open.
 const LOCK: &str = "chat-digest.lock";
-
-static MIGRATIONS: Migrator = {
-    let mut migrations = sqlx::migrate!("src/database/migrations");
-    // An advisory lock is not what every engine knows that speaks PostgreSQL's protocol.
-    migrations.locking = false;
-    migrations
-};
 
 /// The database. Cheap to clone.
 #[derive(Clone)]
@@ -183,7 +174,7 @@ impl Database {
             }
         };
         let (mut connection, options) = connect(&place, true).await?;
-        migrate(&mut connection, &place).await?;
+        migrations::run(&mut connection, &place).await?;
         let failed = |error: sqlx::Error| Error::new(&place, &error);
         let identity = identity(&mut connection).await.map_err(failed)?;
         let readers = place.engine().readers(options.clone(), false).await.map_err(failed)?;
@@ -304,24 +295,6 @@ pub fn is_held(place: &Place) -> bool {
     let Place::Directory(directory) = place else { return false };
     let file = File::open(directory.join(LOCK));
     file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
-}
-
-/// Hosts that start together all make the tables; all but one of them fail, and find them made.
-async fn migrate(connection: &mut AnyConnection, place: &Place) -> Result<(), Error> {
-    let mut tried = 1;
-    loop {
-        let Err(error) = MIGRATIONS.run(&mut *connection).await else { return Ok(()) };
-        if place.engine() == Engine::Sqlite || tried >= TABLES_TRIES || is_lasting(&error) {
-            return Err(Error::Tables { place: place.clone(), what: error.to_string() });
-        }
-        tried += 1;
-        tokio::time::sleep(TABLES_WAIT).await;
-    }
-}
-
-fn is_lasting(error: &sqlx::migrate::MigrateError) -> bool {
-    use sqlx::migrate::MigrateError::{VersionMismatch, VersionMissing, VersionTooNew};
-    matches!(error, VersionMismatch(_) | VersionMissing(_) | VersionTooNew(..))
 }
 
 fn random_name() -> String {

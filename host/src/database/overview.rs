@@ -1,12 +1,14 @@
 //! What the status page and the metrics ask of the database. All of it is bounded, and none of it
 //! reads a message's text.
 
-use sqlx::FromRow;
-
-use super::{Database, Error, outbox::Unsent, rows::MailRow};
+use super::{
+    Database, Error,
+    outbox::Unsent,
+    rows::{MailRow, from_row},
+};
 
 /// A mail that has come to its end. Times are milliseconds since 1970.
-#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastMail {
     /// Names it.
     pub id: String,
@@ -30,8 +32,21 @@ pub struct LastMail {
     pub reasons: i64,
 }
 
+from_row!(LastMail {
+    id,
+    person,
+    digest,
+    state,
+    planned_ms,
+    ended_ms,
+    error,
+    messages,
+    reason,
+    reasons
+});
+
 /// What waits for one time of one schedule.
-#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DigestDue {
     /// The schedule, in its words.
     pub queue: String,
@@ -43,9 +58,11 @@ pub struct DigestDue {
     pub messages: i64,
 }
 
+from_row!(DigestDue { queue, due_ms, people, messages });
+
 /// How much there is of what may need attention: what [`Database::counts`] tells, but for the mails
 /// that have come to a good end, which are too many to be counted again and again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromRow)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Load {
     /// Messages received.
     pub messages: i64,
@@ -63,14 +80,18 @@ pub struct Load {
     pub unconfirmed: i64,
 }
 
+from_row!(Load { messages, unplanned, kept, held, waiting, failed, unconfirmed });
+
 /// Since when the oldest of what should not wait does, in milliseconds since 1970.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromRow)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Oldest {
     /// When the oldest message without a plan was received.
     pub unplanned_ms: Option<i64>,
     /// When the mail was due that is due for the longest time.
     pub due_ms: Option<i64>,
 }
+
+from_row!(Oldest { unplanned_ms, due_ms });
 
 impl Database {
     /// How much there is of what may need attention.

@@ -5,10 +5,23 @@ use bridge::{
     digest::ShareKey,
     member::{Language, Member, Presence, Role, Wish},
     message::{Address, Message, Person, PostKey, RoomId},
-    outbox::{Draft, Standing, State},
+    outbox::{Draft, Refused, Standing, State},
     room::{Privacy, Room, RoomKind},
 };
-use sqlx::{FromRow, Row, any::AnyRow};
+use sqlx::{Row, any::AnyRow};
+
+/// Reads a struct from the columns that are called like its fields. What sqlx derives does the same, but its
+/// macros compile all of sqlx, SQLite included, a second time.
+macro_rules! from_row {
+    ($name:ident { $($field:ident),* $(,)? }) => {
+        impl<'r> sqlx::FromRow<'r, sqlx::any::AnyRow> for $name {
+            fn from_row(row: &'r sqlx::any::AnyRow) -> Result<Self, sqlx::Error> {
+                Ok(Self { $($field: sqlx::Row::try_get(row, stringify!($field))?),* })
+            }
+        }
+    };
+}
+pub(super) use from_row;
 
 /// Columns of `messages`, in the order of [`message`].
 pub(super) const MESSAGE: &str =
@@ -37,7 +50,6 @@ pub(super) fn message(row: &AnyRow) -> Result<Message, sqlx::Error> {
 }
 
 /// A row of `rooms`.
-#[derive(FromRow)]
 pub(super) struct RoomRow {
     id: String,
     pub(super) uri: String,
@@ -47,6 +59,8 @@ pub(super) struct RoomRow {
     kind: String,
     privacy: String,
 }
+
+from_row!(RoomRow { id, uri, name, description, topic, kind, privacy });
 
 impl RoomRow {
     pub(super) fn room(self) -> Room {
@@ -62,7 +76,6 @@ impl RoomRow {
 }
 
 /// A row of `members`.
-#[derive(FromRow)]
 pub(super) struct MemberRow {
     pub(super) room: String,
     person: String,
@@ -73,6 +86,8 @@ pub(super) struct MemberRow {
     language: i64,
     time_zone: Option<String>,
 }
+
+from_row!(MemberRow { room, person, name, mailbox, role, wish, language, time_zone });
 
 impl MemberRow {
     pub(super) fn member(self) -> Member {
@@ -93,7 +108,7 @@ pub(super) fn language(code: i64) -> Language {
 }
 
 /// A row of `mails`.
-#[derive(Clone, FromRow)]
+#[derive(Clone)]
 pub(super) struct MailRow {
     pub(super) id: String,
     pub(super) person: String,
@@ -109,6 +124,8 @@ pub(super) struct MailRow {
     draft_version: Option<String>,
     attempts: i64,
     tries: i64,
+    refused_code: Option<String>,
+    refused_times: Option<i64>,
     looks: Option<i64>,
     due_ms: Option<i64>,
     asked_ms: Option<i64>,
@@ -119,6 +136,34 @@ pub(super) struct MailRow {
     pub(super) body: Option<String>,
     pub(super) guest: Option<String>,
 }
+
+from_row!(MailRow {
+    id,
+    person,
+    name,
+    mailbox,
+    share,
+    language,
+    time_zone,
+    named,
+    digest,
+    state,
+    draft_id,
+    draft_version,
+    attempts,
+    tries,
+    refused_code,
+    refused_times,
+    looks,
+    due_ms,
+    asked_ms,
+    planned_ms,
+    ended_ms,
+    error,
+    sent_as,
+    body,
+    guest
+});
 
 impl MailRow {
     pub(super) fn key(&self) -> DeliveryKey {
@@ -149,6 +194,10 @@ impl MailRow {
             state,
             attempts: count(self.attempts),
             tries: count(self.tries),
+            refused: self
+                .refused_code
+                .clone()
+                .map(|code| Refused { code, times: self.refused_times.map_or(0, count) }),
             looks: self.looks.map(count),
             due_ms: self.due_ms,
             asked_ms: self.asked_ms,

@@ -4,11 +4,10 @@ use std::{collections::HashMap, time::Duration};
 
 use bridge::message::RoomId;
 use lync::{members::Seen, xccos::Rights};
-use sqlx::{AnyConnection, FromRow};
+use sqlx::AnyConnection;
 
-use super::{Database, Error, chat::ROWS_MAX, statement::Statement};
+use super::{Database, Error, chat::ROWS_MAX, rows::from_row, statement::Statement};
 
-#[derive(FromRow)]
 struct SeenRow {
     room: String,
     person: String,
@@ -16,6 +15,8 @@ struct SeenRow {
     rights: Option<i64>,
     seen_ms: i64,
 }
+
+from_row!(SeenRow { room, person, name, rights, seen_ms });
 
 impl SeenRow {
     fn seen(self) -> Seen {

@@ -1,9 +1,9 @@
 //! What an administrator wants to know of rooms at a glance.
 
-use super::{Database, Error, statement::Statement};
+use super::{Database, Error, rows::from_row, statement::Statement};
 
 /// A room as the database knows it. Times are milliseconds since 1970.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct RoomStatus {
     /// Its id.
     pub id: String,
@@ -25,8 +25,10 @@ pub struct RoomStatus {
     pub gaps: i64,
 }
 
+from_row!(RoomStatus { id, name, host, last_id, people, unplanned, kept, held, gaps });
+
 /// What is kept of a room's posts.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoomPosts {
     /// The room's id.
     pub room: String,
@@ -36,8 +38,10 @@ pub struct RoomPosts {
     pub last_ms: i64,
 }
 
+from_row!(RoomPosts { room, messages, last_ms });
+
 /// Posts that were missed and that history no longer had.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct GapStatus {
     /// The room's name.
     pub room: String,
@@ -48,6 +52,8 @@ pub struct GapStatus {
     /// When it was noticed, in milliseconds since 1970.
     pub noted_ms: i64,
 }
+
+from_row!(GapStatus { room, from_id, to_id, noted_ms });
 
 impl Database {
     /// All rooms, by name.

@@ -10,13 +10,35 @@ use trace::{Direction, Entry, Head, Observer, Redactor, Side, Transcript};
 
 const SECRET: &str = "Zwetschgendatschi";
 const HEADERS: [&str; 15] = [
-    "Via", "From", "Contact", "Call-ID", "CSeq", "Supported", "Server", "Date", "ms-diagnostics",
-    "Authorization", "Set-Cookie", "Subject", "X-Unheard", "Location", "X-CasErrorCode",
+    "Via",
+    "From",
+    "Contact",
+    "Call-ID",
+    "CSeq",
+    "Supported",
+    "Server",
+    "Date",
+    "ms-diagnostics",
+    "Authorization",
+    "Set-Cookie",
+    "Subject",
+    "X-Unheard",
+    "Location",
+    "X-CasErrorCode",
 ];
 const ELEMENTS: [(&str, &str); 12] = [
-    ("grpchat", "id"), ("chanib", "uri"), ("aib", "value"), ("uib", "disname"), ("resp", "code"),
-    ("ItemId", "Id"), ("FieldURI", "FieldURI"), ("unheard", "of"), ("info", "id"), ("date", "from"),
-    ("ResponseCode", "ResponseClass"), ("property", "name"),
+    ("grpchat", "id"),
+    ("chanib", "uri"),
+    ("aib", "value"),
+    ("uib", "disname"),
+    ("resp", "code"),
+    ("ItemId", "Id"),
+    ("FieldURI", "FieldURI"),
+    ("unheard", "of"),
+    ("info", "id"),
+    ("date", "from"),
+    ("ResponseCode", "ResponseClass"),
+    ("property", "name"),
 ];
 
 fuzz::target!(|data| {
@@ -30,7 +52,8 @@ fuzz::target!(|data| {
     let mut message = Message::request(Method::INFO, &format!("sip:{}", value.replace(' ', "")));
     HEADERS.iter().for_each(|name| message.headers.push(name, value.as_str()));
     let escaped = value.replace('"', "&quot;");
-    let elements = ELEMENTS.map(|(name, key)| format!("<{name} {key}=\"{escaped}\">{value}</{name}>"));
+    let elements =
+        ELEMENTS.map(|(name, key)| format!("<{name} {key}=\"{escaped}\">{value}</{name}>"));
     for body in [elements.concat(), format!("<a>{}</a>", elements.concat()), value.clone()] {
         message.body = body.into();
         discreet(&redactor.sip(&message));

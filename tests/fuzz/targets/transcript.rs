@@ -1,5 +1,6 @@
 //! Transcripts: what is read is written again as it stood, and can be played whatever is in it.
 #![cfg_attr(fuzzing, no_main)]
+#![allow(clippy::disallowed_methods, reason = "any instant will do")]
 
 use std::time::{Duration, Instant};
 

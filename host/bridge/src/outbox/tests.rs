@@ -386,3 +386,15 @@ fn random_histories_send_once_and_end() {
         panic!("{ends:?}");
     }
 }
+
+#[test]
+fn refusals_are_counted_as_long_as_they_are_the_same() {
+    let mut mail = drafting();
+    assert_eq!([mail.refuse("ErrorItemSave"), mail.refuse("ErrorItemSave")], [1, 2]);
+    mail = mail.advance(delayed("ErrorItemSave"), EVEN, 0).unwrap();
+    mail = mail.begin(i64::MAX / 2).unwrap();
+    assert_eq!(mail.refuse("ErrorItemSave"), 3, "a wait does not forget them");
+    assert_eq!([mail.refuse("ErrorServerBusy"), mail.refuse("ErrorItemSave")], [1, 1]);
+    mail = mail.advance(Outcome::Drafted(draft("d")), EVEN, 0).unwrap();
+    assert_eq!(mail.refused, None, "what comes next is another request");
+}

@@ -54,16 +54,12 @@ async fn one_host_at_a_time() {
 /// Databases of all versions that there were, with something waiting in them.
 #[tokio::test]
 async fn an_old_database_opens_and_nothing_in_it_is_lost() {
-    for version in 1..MIGRATIONS.iter().count() {
+    for version in 1..migrations::SCRIPTS.len() {
         let directory = tempfile::tempdir().unwrap();
         let options =
             SqliteConnectOptions::new().filename(file_in(directory.path())).create_if_missing(true);
         let mut old = options.connect().await.unwrap();
-        let migrate_to = |count: usize| Migrator {
-            migrations: MIGRATIONS.iter().take(count).cloned().collect::<Vec<_>>().into(),
-            ..Migrator::DEFAULT
-        };
-        migrate_to(1).run(&mut old).await.unwrap();
+        migrations::migrator(1).await.unwrap().run(&mut old).await.unwrap();
         for sql in [
             "INSERT INTO rooms VALUES ('ma-chan://c/1', 'u', 'Ops', '', '', 'normal', 'closed')",
             "INSERT INTO members VALUES ('ma-chan://c/1', 'sip:anna@c', 'anna', 'anna@c', 'member', 'none', 0, NULL)",
@@ -75,7 +71,7 @@ async fn an_old_database_opens_and_nothing_in_it_is_lost() {
         ] {
             sqlx::query(sql).execute(&mut old).await.unwrap();
         }
-        migrate_to(version).run(&mut old).await.unwrap();
+        migrations::migrator(version).await.unwrap().run(&mut old).await.unwrap();
         drop(old);
         let database = open(&directory).await;
         assert_eq!(database.next_due(0).await.unwrap(), Some(HOUR_MS), "version {version}");

@@ -99,8 +99,8 @@ impl fmt::Display for Class {
 /// How often a class holds before it becomes another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// Tries until then.
-    pub tries_max: u8,
+    /// How often the request is repeated until then.
+    pub repeats_max: u8,
     /// The class after that.
     pub then: Class,
 }
@@ -136,10 +136,11 @@ pub fn classify(code: &ResponseCode, effect: Effect, details: &Details) -> Class
     }
 }
 
-/// Tells how often the class of `code` may be acted upon. `None`: as long as the message lives.
+/// Tells how often a request that is refused with `code` is repeated, one time after the other (ews.md
+/// 3.1). `None`: as long as the message lives.
 #[must_use]
 pub fn limit(code: &ResponseCode) -> Option<Limit> {
-    let (tries_max, then) = match code.as_str() {
+    let (repeats_max, then) = match code.as_str() {
         "ErrorItemSave"
         | "ErrorItemSavePropertyError"
         | "ErrorPropertyUpdate"
@@ -148,19 +149,10 @@ pub fn limit(code: &ResponseCode) -> Option<Limit> {
         "ErrorInvalidAuthorizationContext" | "ErrorInvalidClientSecurityContext" => {
             (1, Class::Configuration)
         }
-        "ErrorStaleObject"
-        | "ErrorChangeKeyRequired"
-        | "ErrorChangeKeyRequiredForWriteOperations"
-        | "ErrorIrresolvableConflict" => (3, Class::Transient),
-        "ErrorNonPrimarySmtpAddress" => (1, Class::Configuration),
-        "ErrorInvalidServerVersion"
-        | "ErrorInvalidSchemaVersionForMailboxVersion"
-        | "ErrorIncorrectSchemaVersion"
-        | "ErrorWrongServerVersion" => (3, Class::Configuration),
-        _ if !is_known(code) => (5, Class::Message),
+        _ if !is_known(code) => (4, Class::Message),
         _ => return None,
     };
-    Some(Limit { tries_max, then })
+    Some(Limit { repeats_max, then })
 }
 
 fn unless_traced(effect: Effect, class: Class) -> Class {
@@ -404,12 +396,14 @@ mod tests {
     }
 
     #[test]
-    fn tries_are_bounded_where_the_table_says() {
-        let limit =
-            |code: &str| limit(&ResponseCode::new(code)).map(|limit| (limit.tries_max, limit.then));
+    fn repeats_are_bounded_where_the_table_says() {
+        let limit = |code: &str| {
+            limit(&ResponseCode::new(code)).map(|limit| (limit.repeats_max, limit.then))
+        };
         assert_eq!(limit("ErrorItemSave"), Some((2, Class::Message)));
-        assert_eq!(limit("ErrorStaleObject"), Some((3, Class::Transient)));
-        assert_eq!(limit("ErrorNeverHeardOf"), Some((5, Class::Message)));
+        assert_eq!(limit("ErrorInvalidClientSecurityContext"), Some((1, Class::Configuration)));
+        assert_eq!(limit("ErrorNeverHeardOf"), Some((4, Class::Message)));
+        assert_eq!(limit("ErrorStaleObject"), None);
         assert_eq!(limit("ErrorServerBusy"), None);
         assert_eq!(limit("ErrorInternalServerError"), None);
     }

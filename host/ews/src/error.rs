@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    classify::{Class, Effect, classify, is_about_change_key, is_about_version},
+    classify::{Class, Effect, classify, is_about_change_key, is_about_version, limit},
     code::ResponseCode,
     soap::{Details, Fault, details::BACK_OFF_MAX},
 };
@@ -117,6 +117,32 @@ impl Error {
             Self::Malformed { effect, .. } | Self::Unanswered { effect, .. } => {
                 if effect.leaves_a_trace() { Class::Unknown } else { Class::Transient }
             }
+        }
+    }
+
+    /// What can be done about an item when `refusals` in a row, this one included, had this code: some
+    /// codes pass, and where they do not, it is the item that is wrong, or the set-up (ews.md 3.1).
+    #[must_use]
+    pub fn class_after(&self, refusals: u32) -> Class {
+        let class = self.class();
+        let Self::Refused { code, effect, .. } = self else { return class };
+        match (class, effect) {
+            // A draft that is there all the same is found by its key, and deleted.
+            (Class::Transient, _) | (Class::Unknown, Effect::Draft) => limit(code)
+                .filter(|limit| refusals > u32::from(limit.repeats_max))
+                .map_or(class, |limit| limit.then),
+            // What may have left is not given up.
+            _ => class,
+        }
+    }
+
+    /// The code that one item of a request was refused with. What concerns a whole request tells of no
+    /// item.
+    #[must_use]
+    pub fn item_code(&self) -> Option<&ResponseCode> {
+        match self {
+            Self::Refused { code, .. } => Some(code),
+            _ => None,
         }
     }
 

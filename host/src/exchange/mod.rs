@@ -17,6 +17,7 @@ use anyhow::{Context, Result};
 use ews::{
     classify::Class,
     client::{self, HttpReply, Options, RequestBytes, SERVER_VERSIONS, lower_version},
+    code::ResponseCode,
     delivery,
     expand_dl::ExpandDl,
     folder_id::distinguished,
@@ -72,6 +73,24 @@ impl CallError {
             Self::Transport { cause, .. } => cause.class(),
             Self::Exchange { cause, .. } => cause.class(),
             Self::Shared(error) => error.class(),
+        }
+    }
+
+    /// What the item itself was refused with (see [`ews::error::Error::item_code`]).
+    #[must_use]
+    pub fn item_code(&self) -> Option<&ResponseCode> {
+        match self {
+            Self::Exchange { cause, .. } => cause.item_code(),
+            Self::Transport { .. } | Self::Shared(_) => None,
+        }
+    }
+
+    /// What can be done about it after `refusals` (see [`ews::error::Error::class_after`]).
+    #[must_use]
+    pub fn class_after(&self, refusals: u32) -> Class {
+        match self {
+            Self::Exchange { cause, .. } => cause.class_after(refusals),
+            Self::Transport { .. } | Self::Shared(_) => self.class(),
         }
     }
 

@@ -20,7 +20,7 @@ impl Shared {
                 info!(key = %parcel.mail.key, "mail: looked for it: {}", name(&sighting));
                 Outcome::Seen(sighting)
             }
-            Err(error) => match self.judge(&error, asked_ms).outcome {
+            Err(error) => match self.judge(&error, 0, asked_ms).outcome {
                 // A look that is refused tells nothing about the mail: it is repeated.
                 Outcome::Failed { reason } => Outcome::Delayed { until_ms: None, reason },
                 outcome => outcome,

@@ -372,7 +372,8 @@ impl Shared {
                     }
                 }
                 Err(error) => {
-                    let verdict = self.judge(&error, asked_ms);
+                    let refusals = outcome::refusals(&error, &mut parcel.standing);
+                    let verdict = self.judge(&error, refusals, asked_ms);
                     parcel.advance(verdict.outcome);
                     failed.push(parcel);
                 }
@@ -409,11 +410,12 @@ impl Shared {
         }
         let mut useless = Vec::new();
         let mut outcomes = Vec::with_capacity(batch.len());
-        for ((parcel, draft), result) in batch.into_iter().zip(results) {
+        for ((mut parcel, draft), result) in batch.into_iter().zip(results) {
             let outcome = match result {
                 Ok(_) => Outcome::Delivered { sent_as: None },
                 Err(error) => {
-                    let verdict = self.judge(&error, asked_ms);
+                    let refusals = outcome::refusals(&error, &mut parcel.standing);
+                    let verdict = self.judge(&error, refusals, asked_ms);
                     if verdict.stale {
                         self.refreshed(&draft).await.unwrap_or(verdict.outcome)
                     } else {
@@ -471,10 +473,12 @@ impl Shared {
         }
     }
 
-    /// What follows from an error, for the account and for the mail.
-    fn judge(&self, error: &CallError, asked_ms: i64) -> outcome::Verdict {
+    /// What follows from an error, for the account and for the mail; `refusals` as for
+    /// [`outcome::verdict`].
+    fn judge(&self, error: &CallError, refusals: u32, asked_ms: i64) -> outcome::Verdict {
         let now_ms = clock::unix_ms();
-        let verdict = outcome::verdict(error, asked_ms, now_ms, self.account.rest());
+        let rest = self.account.rest();
+        let verdict = outcome::verdict(error, refusals, asked_ms, now_ms, rest);
         if let Some(until_ms) = verdict.gate_until_ms {
             let mut gate = self.gate();
             if gate.is_open(now_ms) {

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bridge::{
     message::{Address, Message, MessageId},
-    outbox::{Draft, Outcome, Sighting, Task},
+    outbox::{Draft, Outcome, Sighting, Standing, Task},
     receipt::{self, Receipt},
 };
 use ews::{
@@ -179,7 +179,12 @@ fn draft(id: &str) -> Draft {
 
 impl World {
     /// Makes a request, and answers what the host makes of the answer.
-    pub(super) async fn ask(&mut self, mail: &DueMail, task: &Task) -> Verdict {
+    pub(super) async fn ask(
+        &mut self,
+        mail: &DueMail,
+        task: &Task,
+        standing: &mut Standing,
+    ) -> Verdict {
         let now = self.clock.elapsed();
         self.exchange.catch_up(now);
         self.tally.requests += 1;
@@ -213,7 +218,11 @@ impl World {
             }
             Err(error) => error,
         };
-        let mut verdict = outcome::verdict(&error, asked_ms, self.unix_ms(), None);
+        let refusals = match task {
+            Task::Draft | Task::Send(_) => outcome::refusals(&error, standing),
+            Task::FindDraft | Task::FindSent(_) => 0,
+        };
+        let mut verdict = outcome::verdict(&error, refusals, asked_ms, self.unix_ms(), None);
         match (&verdict.outcome, task) {
             // As the mail stage has it: a look that is refused is repeated, a draft whose version is
             // stale is read again.
@@ -312,6 +321,7 @@ impl Trouble {
             6 if effect == Effect::Send => {
                 refused(ResponseCode::new("ErrorIrresolvableConflict"), effect)
             }
+            6 if effect == Effect::Draft => refused(ResponseCode::new("ErrorItemSave"), effect),
             6 | 7 => transport(TransportError::NotConnected("refused".into())),
             8 | 9 => return Self::Lost(Done::Not),
             10 | 11 => return Self::Lost(Done::Later),

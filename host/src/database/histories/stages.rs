@@ -129,7 +129,7 @@ impl World {
         loop {
             let task = standing.task().unwrap();
             self.effect()?;
-            let verdict = self.ask(&mail, &task).await;
+            let verdict = self.ask(&mail, &task, &mut standing).await;
             self.effect()?;
             if matches!(verdict.outcome, Outcome::Unknown { .. }) && self.chance.one_in(4) {
                 // It took its time until the host gave up waiting.

@@ -11,12 +11,12 @@ use super::{
     town,
 };
 
-/// Posts in one commit at most. The host takes the last (`COMMITS_MAX` in `chat/drive.rs`).
-const BATCHES: [usize; 5] = [1, 8, 32, 128, 512];
+/// Posts in one commit at most. The host takes the last (`COMMIT_POSTS_MAX` in `chat/drive.rs`).
+const BATCHES: [usize; 5] = [1, 8, 64, 512, 4096];
 const ROOMS: usize = 500;
 /// Commits of one run, and its posts at most.
 const COMMITS: usize = 400;
-const POSTS_MAX: usize = 60_000;
+const POSTS_MAX: usize = 80_000;
 
 const SLOW_DISK: &str = include_str!("slow_disk.c");
 

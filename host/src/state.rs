@@ -61,6 +61,8 @@ impl MailTrouble {
 pub struct Snapshot {
     /// The chat side.
     pub chat: ChatState,
+    /// Why the chat side was not connected last; it stays while that is tried again.
+    pub away: Option<String>,
     /// How far it got.
     pub progress: Progress,
     /// Rooms that have been joined and caught up.
@@ -81,10 +83,7 @@ impl Snapshot {
     /// What stands in this host's way, a sentence each, for the administrator.
     #[must_use]
     pub fn trouble(&self) -> Vec<String> {
-        let chat = match &self.chat {
-            ChatState::Offline(why) => Some(format!("chat: {why}")),
-            _ => None,
-        };
+        let chat = self.away.as_ref().map(|why| format!("chat: {why}"));
         let mail = self.mail.first().map(|why| format!("mail: {why}"));
         let machine = [self.clock.clone(), self.disk.clone()];
         chat.into_iter().chain(mail).chain(machine.into_iter().flatten()).collect()
@@ -141,8 +140,10 @@ impl State {
             if matches!(state, ChatState::Offline(_) | ChatState::Connecting) {
                 snapshot.rooms_live = 0;
             }
-            if state == ChatState::Connecting {
-                snapshot.progress = Progress::default();
+            match &state {
+                ChatState::Connecting => snapshot.progress = Progress::default(),
+                ChatState::SignedIn | ChatState::Live => snapshot.away = None,
+                ChatState::Offline(why) => snapshot.away = Some(why.clone()),
             }
             snapshot.chat = state;
         });
@@ -208,5 +209,23 @@ impl State {
             change(snapshot);
             *snapshot != before
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_it_is_away_is_told_until_it_is_back() {
+        let state = State::default();
+        state.chat(ChatState::Live);
+        assert!(state.now().trouble().is_empty());
+        for again in [ChatState::Offline("no pool".to_owned()), ChatState::Connecting] {
+            state.chat(again);
+            assert_eq!(state.now().trouble(), ["chat: no pool"]);
+        }
+        state.chat(ChatState::SignedIn);
+        assert!(state.now().trouble().is_empty());
     }
 }

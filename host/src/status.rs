@@ -83,9 +83,7 @@ impl Status {
             println!("hosts     none runs, or none that can write here");
         }
         for host in alive {
-            // Its rooms stay its own until its lease runs out.
-            let away = host.trouble.as_ref().is_some_and(|trouble| trouble.starts_with("chat: "));
-            let chat = if host.watching == 1 && !away { "in the chat" } else { "not in the chat" };
+            let chat = if host.is_in_chat() { "in the chat" } else { "not in the chat" };
             println!(
                 "host      {}, endpoint {}: {chat}, {} duties, lease for {} s",
                 host.name,

@@ -177,10 +177,11 @@ impl Serving {
         }
         let mut out = self.out();
         if out.is_none() {
-            let words = format!(
-                "the guest `{}` is out of service after {in_a_row} failures in a row; the last: {why}",
-                self.name
-            );
+            let after = match in_a_row {
+                1 => format!("a failure: {why}"),
+                _ => format!("{in_a_row} failures in a row; the last: {why}"),
+            };
+            let words = format!("the guest `{}` is out of service after {after}", self.name);
             error!(
                 "{words}; put it right and load it again: chat-digest guest load FILE --name {}",
                 self.name

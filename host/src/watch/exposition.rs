@@ -159,7 +159,7 @@ fn kept(registry: &mut Registry, stored: &Stored, now_ms: i64) {
     );
     let alive: Vec<_> = stored.hosts.iter().filter(|host| host.left_ms > 0).collect();
     single(registry, "hosts", "Hosts that share the database and live", size(alive.len()));
-    let watching = alive.iter().filter(|host| host.watching == 1).count();
+    let watching = alive.iter().filter(|host| host.is_in_chat()).count();
     single(registry, "hosts_in_chat", "Of them, those that are in the chat", size(watching));
     let leases = alive.iter().map(|host| host.duties).sum();
     single(registry, "leases", "Rooms and duties that are some host's", leases);

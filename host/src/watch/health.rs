@@ -25,7 +25,10 @@ pub(super) async fn dead(shared: &Shared) -> Option<&'static str> {
 pub(super) fn unready(now: &Snapshot) -> Option<String> {
     let chat = match &now.chat {
         ChatState::Live => None,
-        ChatState::Connecting => Some("chat: not connected yet".to_owned()),
+        ChatState::Connecting => Some(match &now.away {
+            None => "chat: not connected yet".to_owned(),
+            Some(why) => format!("chat: {why}; trying again"),
+        }),
         ChatState::SignedIn => Some("chat: signed in, and not in the rooms yet".to_owned()),
         ChatState::Offline(why) => Some(format!("chat: {why}")),
     };
@@ -47,8 +50,11 @@ mod tests {
         let both = Snapshot {
             chat: ChatState::Offline("no pool".to_owned()),
             mail: MailTrouble { sending: Some("busy".to_owned()), ..MailTrouble::default() },
-            ..live
+            ..live.clone()
         };
         assert_eq!(unready(&both).as_deref(), Some("chat: no pool\nmail: busy"));
+        let (chat, away) = (ChatState::Connecting, Some("no pool".to_owned()));
+        let again = Snapshot { chat, away, ..live };
+        assert_eq!(unready(&again).as_deref(), Some("chat: no pool; trying again"));
     }
 }

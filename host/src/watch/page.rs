@@ -88,7 +88,13 @@ fn status(report: &Report, look: &Look) -> Markup {
     let lacking = attention(report);
     let is_well = lacking.is_empty();
     let pool = match &report.here.chat {
-        ChatState::Connecting => ("wait", "connecting".to_owned()),
+        ChatState::Connecting => (
+            "wait",
+            match &report.here.away {
+                None => "connecting".to_owned(),
+                Some(why) => format!("connecting again: {}", look.sentence(why)),
+            },
+        ),
         ChatState::SignedIn => ("wait", "signed in; rooms are being joined".to_owned()),
         ChatState::Live => {
             let rooms = words::count(len(report.joined.len()), "room", "rooms");

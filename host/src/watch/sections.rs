@@ -51,7 +51,7 @@ pub(super) fn queue(load: &Load) -> Markup {
     html! {
         (words::count(messages.unsigned_abs(), "message", "messages")) " received, " (unplanned) " wait for a plan, "
         (kept) " wait for a digest, " (held) " are held because no mailbox is known; "
-        (words::count(waiting.unsigned_abs(), "mail", "mails")) " on their way, " (failed) " given up, "
+        (words::count(waiting.unsigned_abs(), "mail", "mails")) " under way, " (failed) " given up, "
         (unconfirmed) " not seen to arrive"
     }
 }
@@ -62,7 +62,7 @@ pub(super) fn hosts(stored: &Stored, look: &Look) -> Markup {
         @if alive.is_empty() { "none is alive" }
         ul { @for host in &alive {
             li {
-                (host.name) ": " @if host.watching == 1 { "in the chat" } @else { "not in the chat" } ", "
+                (host.name) ": " @if host.is_in_chat() { "in the chat" } @else { "not in the chat" } ", "
                 (words::count(host.duties.unsigned_abs(), "duty", "duties"))
                 ", lease for " (words::span(host.left_ms))
                 @if alive.len() > 1 && let Some(trouble) = &host.trouble {

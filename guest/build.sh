@@ -7,13 +7,15 @@
 #   guest/build.sh --check   fails if what is there is stale; if the compiler that built it is at
 #                            hand, builds it again and wants the same bytes
 #
+# What makes a component of a module is built in $GUEST_TOOL_DIR, if that is set.
+#
 # Needs `rustup target add wasm32-unknown-unknown`, or Debian's rustc-web and rust-web-src beside
 # rustup's toolchain.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 target=wasm32-unknown-unknown
 # The version of the contract that all of them are built against.
-contract=wit/0.2.0
+contract=wit/0.3.0
 # Nothing from outside decides over the bytes.
 unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS RUSTC_WRAPPER ${!CARGO_PROFILE_@} ${!CARGO_BUILD_@}
 die() { echo "guest/build.sh: $*" >&2; exit 1; }
@@ -58,7 +60,7 @@ module() { # folder library-name out
 }
 
 tool() {
-  (cd "$root/guest" && env -u RUSTC_BOOTSTRAP CARGO_TARGET_DIR="$build/tool" \
+  (cd "$root/guest" && env -u RUSTC_BOOTSTRAP CARGO_TARGET_DIR="${GUEST_TOOL_DIR:-$build/tool}" \
     cargo run --quiet --locked --package guest-tool -- "$@")
 }
 

@@ -28,8 +28,8 @@ python() {
     "python3 -m venv py && py/bin/pip install --quiet componentize-py==0.25.1")
   [[ -x $py ]] || { echo "headline-python: skipped, componentize-py cannot be installed"; return; }
   cd "$here/headline-python"
-  "$py" -d "$root/wit/0.2.0" -w guest componentize app -s -o "$out/headline-python.wasm"
-  "$py" -d "$root/wit/0.2.0" -w guest componentize app -o "$out/headline-python-wasi.wasm"
+  "$py" -d "$root/wit/0.3.0" -w guest componentize app -s -o "$out/headline-python.wasm"
+  "$py" -d "$root/wit/0.3.0" -w guest componentize app -o "$out/headline-python-wasi.wasm"
 }
 
 js() {
@@ -39,8 +39,8 @@ js() {
     "npm install --silent --prefix js componentize-qjs@0.4.5")
   [[ -x $qjs ]] || { echo "headline-js: skipped, componentize-qjs cannot be installed"; return; }
   cd "$here/headline-js"
-  "$qjs" -w "$root/wit/0.2.0" -j app.js -n guest --sync --stub-wasi -o "$out/headline-js.wasm"
-  "$qjs" -w "$root/wit/0.2.0" -j app.js -n guest --sync -o "$out/headline-js-wasi.wasm"
+  "$qjs" -w "$root/wit/0.3.0" -j app.js -n guest --sync --stub-wasi -o "$out/headline-js.wasm"
+  "$qjs" -w "$root/wit/0.3.0" -j app.js -n guest --sync -o "$out/headline-js-wasi.wasm"
 }
 
 # The one in Rust is built by guest/build.sh.

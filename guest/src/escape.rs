@@ -1,4 +1,10 @@
 //! Makes text from a chat harmless in HTML and in plain text, without losing any of it.
+//!
+//! Nearly all of it is harmless already: that is found out first, and costs no copy.
+
+use std::borrow::Cow;
+
+mod plain;
 
 /// Longest address that becomes a link; longer ones are shown as text.
 const LINK_BYTES_MAX: usize = 2_048;
@@ -11,7 +17,7 @@ pub(crate) fn lines(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
         let here = rest?;
-        let end = here.find(is_line_end);
+        let end = line_end(here);
         let (line, after) = end.map_or((here, None), |at| {
             let (line, end) = here.split_at(at);
             let mut chars = end.chars();
@@ -25,13 +31,30 @@ pub(crate) fn lines(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Where the first line end is.
+fn line_end(text: &str) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at += plain::printable(text.as_bytes().get(at..)?);
+        let c = text.get(at..)?.chars().next()?;
+        if is_line_end(c) {
+            return Some(at);
+        }
+        at += c.len_utf8();
+    }
+}
+
 fn is_line_end(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 /// One line as it is to be seen: control characters become their pictures, a tab becomes spaces,
 /// and directional overrides end where the line ends.
-pub(crate) fn visible(line: &str) -> String {
+pub(crate) fn visible(line: &str) -> Cow<'_, str> {
+    let printable = plain::printable(line.as_bytes());
+    if line.get(printable..).is_none_or(|rest| rest.chars().all(is_visible)) {
+        return Cow::Borrowed(line);
+    }
     let mut out = String::with_capacity(line.len());
     let mut open = Vec::new();
     for c in line.chars() {
@@ -59,7 +82,13 @@ pub(crate) fn visible(line: &str) -> String {
         }
     }
     out.extend(open.into_iter().rev());
-    out
+    Cow::Owned(out)
+}
+
+/// Whether a character stands for itself, in [`visible`].
+fn is_visible(c: char) -> bool {
+    !matches!(c, '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}'
+        | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The picture of a C0 control character: U+2400 for NUL and so on.
@@ -80,15 +109,22 @@ pub(crate) fn is_right_to_left(c: char) -> bool {
 
 /// Appends `text` to HTML, in an element or in a quoted attribute.
 pub(crate) fn push(out: &mut String, text: &str) {
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&#34;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
+    out.reserve(text.len());
+    let mut rest = text;
+    loop {
+        // Such a byte is a character of its own wherever it stands.
+        let (words, after) = rest.split_at(plain::unmarked(rest.as_bytes()));
+        out.push_str(words);
+        let mut after = after.chars();
+        out.push_str(match after.next() {
+            Some('&') => "&amp;",
+            Some('<') => "&lt;",
+            Some('>') => "&gt;",
+            Some('"') => "&#34;",
+            Some('\'') => "&#39;",
+            _ => return,
+        });
+        rest = after.as_str();
     }
 }
 
@@ -103,14 +139,18 @@ pub(crate) fn push_text(out: &mut String, text: &str) {
 }
 
 /// Makes every other space of a run unbreakable, so that HTML does not fold the run.
-fn keep_spaces(line: &str) -> String {
+fn keep_spaces(line: &str) -> Cow<'_, str> {
+    if !line.starts_with(' ') && !plain::has_spaces(line.as_bytes()) {
+        return Cow::Borrowed(line);
+    }
     let mut after_space = true;
     line.chars()
         .map(|c| {
             after_space = c == ' ' && !after_space;
             if c == ' ' && !after_space { '\u{a0}' } else { c }
         })
-        .collect()
+        .collect::<String>()
+        .into()
 }
 
 /// Returns the address if it may become a link: a known scheme, and nothing that a mail client
@@ -154,6 +194,15 @@ mod tests {
     #[test]
     fn control_characters_are_seen() {
         assert_eq!(visible("a\u{0}b\u{1b}c\u{7f}d\u{9b}e\tf"), "a␀b␛c␡d\u{fffd}e    f");
+    }
+
+    /// The first character keeps the second from being taken as it is.
+    #[test]
+    fn what_is_taken_as_it_is_would_not_be_changed() {
+        for c in '\0'..=char::MAX {
+            let seen = visible(&format!("\u{1}{c}")).into_owned();
+            assert_eq!(seen == format!("\u{2401}{c}"), is_visible(c), "{c:?}");
+        }
     }
 
     #[test]

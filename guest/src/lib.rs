@@ -1,4 +1,4 @@
-//! The shipped guest of chat-digest. The contract is `wit/0.2.0/chat-digest.wit`; this file only joins it
+//! The shipped guest of chat-digest. The contract is `wit/0.3.0/chat-digest.wit`; this file only joins it
 //! to the logic, all of which runs and is tested without a sandbox too.
 //!
 //! [`plan`] decides, [`compose`] writes: [`html`] and [`text`] render the same [`view::View`].
@@ -6,6 +6,8 @@
 //! Other guests in Rust may use it as a library, without its feature `component`: they take
 //! [`bindings`], decide by themselves, and have [`composed`] write. `examples` shows how.
 
+#[cfg(any(test, all(feature = "component", target_arch = "wasm32")))]
+mod arena;
 mod compose;
 mod escape;
 mod excerpt;
@@ -35,7 +37,7 @@ pub mod bindings {
         reason = "generated"
     )]
     wit_bindgen::generate!({
-        path: "../wit/0.2.0",
+        path: "../wit/0.3.0",
         world: "guest",
         additional_derives: [PartialEq],
         pub_export_macro: true,
@@ -47,7 +49,7 @@ use bindings::chat_digest::guest::log::{self, Level};
 #[cfg(feature = "component")]
 use bindings::chat_digest::guest::settings;
 pub use bindings::chat_digest::guest::types;
-use types::{Edition, Group, Mail, Member, Message};
+use types::{Cohort, Edition, Group, Mail, Message};
 
 /// Decides as the shipped guest does, with the administrator's settings looked up by `get`.
 ///
@@ -56,10 +58,10 @@ use types::{Edition, Group, Mail, Member, Message};
 pub fn planned(
     get: impl Fn(&str) -> Option<String>,
     message: &Message,
-    members: &[Member],
+    cohorts: &[Cohort],
 ) -> Result<Vec<Group>, String> {
     let policy = plan::Policy::read(get)?;
-    Ok(plan::plan(&policy, message, members))
+    Ok(plan::plan(&policy, message, cohorts))
 }
 
 /// Writes as the shipped guest does. With the mail comes what the administrator may want to know of
@@ -71,6 +73,10 @@ pub fn composed(edition: &Edition) -> Result<(Mail, Option<String>), String> {
     compose::compose(edition).map(|composed| (composed.mail, composed.note))
 }
 
+#[cfg(all(feature = "component", target_arch = "wasm32"))]
+#[global_allocator]
+static MEMORY: arena::Arena = arena::Arena::new();
+
 #[cfg(feature = "component")]
 struct Shipped;
 
@@ -79,10 +85,10 @@ impl bindings::Guest for Shipped {
     fn plan(
         _room: types::Room,
         message: Message,
-        members: Vec<Member>,
+        cohorts: Vec<Cohort>,
     ) -> Result<Vec<Group>, String> {
         report_panics();
-        let groups = planned(settings::get, &message, &members)?;
+        let groups = planned(settings::get, &message, &cohorts)?;
         log::write(Level::Debug, &plan::summary(&groups));
         Ok(groups)
     }

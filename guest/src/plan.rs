@@ -1,6 +1,6 @@
-//! What happens with a message, member by member.
+//! What happens with a message, cohort by cohort.
 
-use crate::types::{Action, Group, Kind, Member, Message, Presence, Wish};
+use crate::types::{Action, Cohort, Group, Kind, Message, Presence, Wish};
 use crate::words::{Language, words};
 
 /// What the administrator has set for this guest.
@@ -35,7 +35,7 @@ fn choice(key: &str, value: Option<String>, [no, yes]: [&str; 2]) -> Result<bool
     }
 }
 
-/// Why something is done. The order is that of [`RULES`] and of the groups in the answer.
+/// Why something is done. The order is that of the groups in the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rule {
     /// No wish, and the message names the member.
@@ -60,19 +60,6 @@ pub(crate) enum Rule {
     WishOff,
 }
 
-const RULES: [Rule; 10] = [
-    Rule::Named,
-    Rule::Alert,
-    Rule::WishInstant,
-    Rule::WishNamed,
-    Rule::DefaultInstant,
-    Rule::WishDigest,
-    Rule::WishMentions,
-    Rule::DefaultDigest,
-    Rule::Joined,
-    Rule::WishOff,
-];
-
 impl Rule {
     fn action(self) -> Action {
         match self {
@@ -88,37 +75,38 @@ impl Rule {
 }
 
 /// Sorts the members into groups: one for each rule and language that occurs.
-pub(crate) fn plan(policy: &Policy, message: &Message, members: &[Member]) -> Vec<Group> {
-    let kind = &message.kind;
-    // One pass over the members, however many there are: a place for each rule and language.
-    let mut places = vec![Vec::new(); RULES.len() * Language::ALL.len()];
-    for member in members {
-        let rule = rule_for(policy, kind, member) as usize;
-        let language = Language::of(member.language) as usize;
-        if let Some(place) = places.get_mut(rule * Language::ALL.len() + language) {
-            place.push(member.id);
+pub(crate) fn plan(policy: &Policy, message: &Message, cohorts: &[Cohort]) -> Vec<Group> {
+    let mut groups: Vec<((usize, usize), Group)> = Vec::with_capacity(cohorts.len());
+    for cohort in cohorts {
+        let rule = rule_for(policy, &message.kind, cohort);
+        let language = Language::of(cohort.language);
+        let key = (rule as usize, language as usize);
+        match groups.binary_search_by_key(&key, |(known, _)| *known) {
+            Ok(at) => {
+                if let Some((_, group)) = groups.get_mut(at) {
+                    group.members.extend_from_slice(&cohort.members);
+                }
+            }
+            Err(at) => {
+                let reason = (words(language).reason)(rule).to_owned();
+                let members = cohort.members.clone();
+                groups.insert(at, (key, Group { action: rule.action(), reason, members }));
+            }
         }
     }
-    let keys = RULES.iter().flat_map(|rule| Language::ALL.map(|language| (*rule, language)));
-    keys.zip(places)
-        .filter(|(_, members)| !members.is_empty())
-        .map(|((rule, language), members)| {
-            let reason = (words(language).reason)(rule).to_owned();
-            Group { action: rule.action(), reason, members }
-        })
-        .collect()
+    groups.into_iter().map(|(_, group)| group).collect()
 }
 
-fn rule_for(policy: &Policy, kind: &Kind, member: &Member) -> Rule {
+fn rule_for(policy: &Policy, kind: &Kind, cohort: &Cohort) -> Rule {
     // Nobody in the room saw what was missed.
-    let seen = member.presence == Presence::Joined && !matches!(kind, Kind::Gap(_));
-    match member.wish {
+    let seen = cohort.presence == Presence::Joined && !matches!(kind, Kind::Gap(_));
+    match cohort.wish {
         Wish::Off => Rule::WishOff,
         Wish::Instant => Rule::WishInstant,
         Wish::Digest => Rule::WishDigest,
-        Wish::Mentions if member.named => Rule::WishNamed,
+        Wish::Mentions if cohort.named => Rule::WishNamed,
         Wish::Mentions => Rule::WishMentions,
-        Wish::None if member.named => Rule::Named,
+        Wish::None if cohort.named => Rule::Named,
         Wish::None if matches!(kind, Kind::Alert) => Rule::Alert,
         Wish::None if policy.skip_when_joined && seen => Rule::Joined,
         Wish::None if policy.digest_by_default => Rule::DefaultDigest,
@@ -142,13 +130,26 @@ mod tests {
     use super::*;
     use crate::samples;
 
-    fn member(id: u32, wish: Wish, named: bool) -> Member {
-        Member { named, wish, ..samples::member(id) }
+    const RULES: [Rule; 10] = [
+        Rule::Named,
+        Rule::Alert,
+        Rule::WishInstant,
+        Rule::WishNamed,
+        Rule::DefaultInstant,
+        Rule::WishDigest,
+        Rule::WishMentions,
+        Rule::DefaultDigest,
+        Rule::Joined,
+        Rule::WishOff,
+    ];
+
+    fn cohort(id: u32, wish: Wish, named: bool) -> Cohort {
+        Cohort { named, wish, ..samples::cohort(id) }
     }
 
-    fn decide(policy: &Policy, kind: Kind, member: Member) -> (Action, String) {
+    fn decide(policy: &Policy, kind: Kind, cohort: &Cohort) -> (Action, String) {
         let message = Message { kind, ..samples::message("x") };
-        let mut groups = plan(policy, &message, &[member]);
+        let mut groups = plan(policy, &message, std::slice::from_ref(cohort));
         let group = groups.pop().unwrap();
         assert!(groups.is_empty());
         (group.action, group.reason)
@@ -156,7 +157,8 @@ mod tests {
 
     #[test]
     fn wishes_are_followed() {
-        let act = |wish, named| decide(&Policy::default(), Kind::Message, member(1, wish, named)).0;
+        let act =
+            |wish, named| decide(&Policy::default(), Kind::Message, &cohort(1, wish, named)).0;
         assert_eq!(act(Wish::Off, true), Action::Skip);
         assert_eq!(act(Wish::Instant, false), Action::MailNow);
         assert_eq!(act(Wish::Mentions, true), Action::MailNow);
@@ -168,15 +170,15 @@ mod tests {
     #[test]
     fn without_a_wish_the_settings_decide_but_for_names_and_alerts() {
         let policy = Policy { digest_by_default: true, skip_when_joined: true };
-        let in_room = Member { presence: Presence::Joined, ..samples::member(1) };
-        let act = |kind, member| decide(&policy, kind, member).0;
-        assert_eq!(act(Kind::Message, in_room), Action::Skip);
-        assert_eq!(act(Kind::Message, samples::member(1)), Action::Keep);
-        assert_eq!(act(samples::gap(Some(3)).message.kind, in_room), Action::Keep);
-        assert_eq!(act(Kind::Alert, in_room), Action::MailNow);
-        assert_eq!(act(Kind::Message, Member { named: true, ..in_room }), Action::MailNow);
-        let wishes = Member { wish: Wish::Instant, ..in_room };
-        assert_eq!(act(Kind::Message, wishes), Action::MailNow);
+        let in_room = Cohort { presence: Presence::Joined, ..samples::cohort(1) };
+        let act = |kind, cohort: &Cohort| decide(&policy, kind, cohort).0;
+        assert_eq!(act(Kind::Message, &in_room), Action::Skip);
+        assert_eq!(act(Kind::Message, &samples::cohort(1)), Action::Keep);
+        assert_eq!(act(samples::gap(Some(3)).message.kind, &in_room), Action::Keep);
+        assert_eq!(act(Kind::Alert, &in_room), Action::MailNow);
+        assert_eq!(act(Kind::Message, &Cohort { named: true, ..in_room.clone() }), Action::MailNow);
+        let wishes = Cohort { wish: Wish::Instant, ..in_room };
+        assert_eq!(act(Kind::Message, &wishes), Action::MailNow);
     }
 
     #[test]
@@ -184,16 +186,17 @@ mod tests {
         let wishes = [Wish::None, Wish::Instant, Wish::Digest, Wish::Mentions, Wish::Off];
         let languages = [0x6465, 0, 0x656e];
         let all = (0..500).zip(wishes.iter().cycle()).zip(languages.iter().cycle());
-        let members: Vec<_> = all
-            .map(|((id, wish), language)| Member {
+        let cohorts: Vec<_> = all
+            .map(|((id, wish), language)| Cohort {
                 language: *language,
-                ..member(id, *wish, id.is_multiple_of(7))
+                members: vec![2 * id, 2 * id + 1],
+                ..cohort(id, *wish, id.is_multiple_of(7))
             })
             .collect();
-        let groups = plan(&Policy::default(), &samples::message("x"), &members);
+        let groups = plan(&Policy::default(), &samples::message("x"), &cohorts);
         let mut ids: Vec<_> = groups.iter().flat_map(|g| g.members.clone()).collect();
         ids.sort_unstable();
-        assert_eq!(ids, (0..500).collect::<Vec<_>>());
+        assert_eq!(ids, (0..1_000).collect::<Vec<_>>());
         assert!(groups.len() <= 14);
     }
 
@@ -205,8 +208,8 @@ mod tests {
                 assert!(reason.chars().count() <= 200 && !reason.contains('\n'));
             }
         }
-        let german = Member { language: 0x6465, named: true, ..samples::member(1) };
-        let (_, reason) = decide(&Policy::default(), Kind::Message, german);
+        let german = Cohort { language: 0x6465, named: true, ..samples::cohort(1) };
+        let (_, reason) = decide(&Policy::default(), Kind::Message, &german);
         assert_eq!(reason, "die Nachricht nennt Sie");
     }
 

@@ -1,13 +1,21 @@
 //! Values for the tests of all modules.
 
 use crate::types::{
-    Edition, Gap, Item, Kind, Member, Mention, Message, Moment, Part, Presence, Privacy, Readers,
+    Cohort, Edition, Gap, Item, Kind, Mention, Message, Moment, Part, Presence, Privacy, Readers,
     Role, Room, RoomKind, Wish,
 };
 
-pub(crate) fn member(id: u32) -> Member {
-    let (role, presence) = (Role::Member, Presence::Absent);
-    Member { id, role, presence, named: false, wish: Wish::None, language: 0, offset_minutes: 60 }
+/// A member by himself.
+pub(crate) fn cohort(id: u32) -> Cohort {
+    Cohort {
+        role: Role::Member,
+        presence: Presence::Absent,
+        named: false,
+        wish: Wish::None,
+        language: 0,
+        offset_minutes: 60,
+        members: vec![id],
+    }
 }
 
 /// A moment in March 2025 in Berlin.

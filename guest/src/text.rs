@@ -49,7 +49,13 @@ struct Page<'v, 'a> {
 
 impl<'a> Page<'_, 'a> {
     fn line(&mut self, line: &str) {
-        self.out.push_str(line.trim_end());
+        self.line_after("", line);
+    }
+
+    fn line_after(&mut self, prefix: &str, line: &str) {
+        let line = line.trim_end();
+        self.out.push_str(if line.is_empty() { prefix.trim_end() } else { prefix });
+        self.out.push_str(line);
         self.out.push('\n');
     }
 
@@ -60,14 +66,14 @@ impl<'a> Page<'_, 'a> {
     /// Appends a paragraph, every line of it after `prefix`.
     fn wrapped(&mut self, prefix: &str, text: &str) {
         for line in wrap(text, WIDTH - prefix.chars().count()) {
-            self.line(&format!("{prefix}{line}"));
+            self.line_after(prefix, line);
         }
     }
 
     /// Appends a paragraph whose further lines are indented: what others wrote cannot start a line.
     fn hanging(&mut self, first: &str, text: &str) {
         for (at, line) in wrap(text, WIDTH - INDENT.len()).iter().enumerate() {
-            self.line(&format!("{}{line}", if at > 0 { INDENT } else { first }));
+            self.line_after(if at > 0 { INDENT } else { first }, line);
         }
     }
 
@@ -319,7 +325,7 @@ fn body(view: &View<'_>, parts: &[Part], left: &mut usize) -> String {
                 *left = left.saturating_sub(to.address.chars().count());
                 if words != to.address {
                     match link(&to.address) {
-                        Some(address) => addresses.push(visible(address)),
+                        Some(address) => addresses.push(visible(address).into_owned()),
                         None => out.push_str(&format!(" ({})", one_line(&to.address, 2_048))),
                     }
                 }
@@ -359,33 +365,47 @@ fn headline(item: &Item, sent: &str) -> String {
 
 /// Breaks a line at spaces, and words that are longer than `width` anywhere. An address stays
 /// whole: broken, it leads nowhere.
-pub(crate) fn wrap(line: &str, width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut current = String::new();
-    let mut chars = 0;
-    let joined = |line: &str, c| joins(c) || line.ends_with(JOINER);
-    for word in line.split_inclusive(' ') {
-        let length = word.trim_end_matches(' ').chars().count();
+pub(crate) fn wrap(line: &str, width: usize) -> Vec<&str> {
+    let ascii = line.is_ascii();
+    let count = |text: &str| if ascii { text.len() } else { text.chars().count() };
+    let piece = |from: usize, to: usize| line.get(from..to).unwrap_or_default();
+    let mut lines = Vec::with_capacity(line.len() / width.max(1) + 1);
+    // The line that grows: where it begins, and how many characters it has up to `at`.
+    let (mut from, mut chars, mut at) = (0, 0, 0);
+    for word in words(line) {
+        let length = count(word.strip_suffix(' ').unwrap_or(word));
         if chars > 0 && chars + length > width {
-            lines.push(std::mem::take(&mut current));
-            chars = 0;
+            lines.push(piece(from, at));
+            (from, chars) = (at, 0);
         }
         if length > width && link(word).is_none() {
-            for c in word.chars() {
-                if chars >= width && !joined(&current, c) {
-                    lines.push(std::mem::take(&mut current));
-                    chars = 0;
+            for (within, c) in word.char_indices() {
+                let joined = || joins(c) || piece(from, at + within).ends_with(JOINER);
+                if chars >= width && !joined() {
+                    lines.push(piece(from, at + within));
+                    (from, chars) = (at + within, 0);
                 }
-                current.push(c);
                 chars += 1;
             }
         } else {
-            current.push_str(word);
-            chars += word.chars().count();
+            chars += length + usize::from(word.ends_with(' '));
         }
+        at += word.len();
     }
-    lines.push(current);
+    lines.push(piece(from, at));
     lines
+}
+
+/// The words of a line, each with the space that ends it: `split_inclusive(' ')`, which is slow where
+/// words are short.
+fn words(line: &str) -> impl Iterator<Item = &str> {
+    let mut rest = line;
+    std::iter::from_fn(move || {
+        let end = rest.bytes().position(|byte| byte == b' ').map_or(rest.len(), |at| at + 1);
+        let (word, after) = rest.split_at_checked(end)?;
+        rest = after;
+        (!word.is_empty()).then_some(word)
+    })
 }
 
 /// Joins the characters on its sides into one sign.

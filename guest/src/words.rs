@@ -10,6 +10,7 @@ pub(crate) enum Language {
 }
 
 impl Language {
+    #[cfg(test)]
     pub(crate) const ALL: [Self; 2] = [Self::English, Self::German];
 
     /// The language for a code of the contract (`de` is 0x6465); English for what is not spoken.

@@ -2,7 +2,7 @@
 //! natively; what an instance takes of memory; and what loading and changing guests cost. The two of
 //! one size run one after the other, so that their ratio holds whatever the machine does besides.
 //!
-//! `cargo bench -p host --bench guest`
+//! `cargo bench -p host --bench guest`; `GUEST_WASM=FILE` measures another guest in its place.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark stops at the first surprise")]
 
 use std::{collections::BTreeMap, hint::black_box, path::Path, sync::Arc};
@@ -38,8 +38,7 @@ macro_rules! samples {
     ($name:ident, $types:ident) => {
         mod $name {
             use super::$types::{
-                Edition, Item, Kind, Member, Message, Moment, Part, Presence, Privacy, Readers,
-                Role, Room, RoomKind, Wish,
+                Edition, Item, Kind, Message, Moment, Part, Privacy, Readers, Room, RoomKind,
             };
 
             pub(super) fn room() -> Room {
@@ -77,19 +76,6 @@ macro_rules! samples {
                 }
             }
 
-            pub(super) fn members(count: u32) -> Vec<Member> {
-                let member = |id| Member {
-                    id,
-                    role: Role::Member,
-                    presence: Presence::Absent,
-                    named: id == 3,
-                    wish: if id % 4 == 1 { Wish::Digest } else { Wish::None },
-                    language: if id % 2 == 0 { 0x6465 } else { 0x656e },
-                    offset_minutes: 60,
-                };
-                (0..count).map(member).collect()
-            }
-
             pub(super) fn edition() -> Edition {
                 let reason = "you are a member of the room".into();
                 Edition {
@@ -107,12 +93,49 @@ macro_rules! samples {
 samples!(sandboxed, types);
 samples!(natively, native);
 
+/// Of the members, every second one reads German, every fourth has asked for a digest, and one is named.
+fn members(count: u32) -> Vec<types::Member> {
+    use types::{Member, Presence, Role, Wish};
+    let member = |id| Member {
+        id,
+        role: Role::Member,
+        presence: Presence::Absent,
+        named: id == 3,
+        wish: if id % 4 == 1 { Wish::Digest } else { Wish::None },
+        language: if id % 2 == 0 { 0x6465 } else { 0x656e },
+        offset_minutes: 60,
+    };
+    (0..count).map(member).collect()
+}
+
+/// The same, put together as the sandbox does.
+fn cohorts(count: u32) -> Vec<native::Cohort> {
+    use native::{Cohort, Presence, Role, Wish};
+    let cohort = |wish, language, named, is_in: fn(&u32) -> bool| Cohort {
+        role: Role::Member,
+        presence: Presence::Absent,
+        named,
+        wish,
+        language,
+        offset_minutes: 60,
+        members: (0..count).filter(is_in).collect(),
+    };
+    vec![
+        cohort(Wish::None, 0x6465, false, |id| id % 2 == 0),
+        cohort(Wish::Digest, 0x656e, false, |id| id % 4 == 1),
+        cohort(Wish::None, 0x656e, true, |id| *id == 3),
+        cohort(Wish::None, 0x656e, false, |id| id % 4 == 3 && *id != 3),
+    ]
+}
+
 fn surroundings() -> Surroundings {
     Surroundings { directory: Arc::new(Nobody), settings: Arc::new(BTreeMap::new()) }
 }
 
 fn shipped() -> Guest {
-    Sandbox::new(&Limits::default()).unwrap().load(PREBUILT, "shipped", None).unwrap()
+    let other = std::env::var_os("GUEST_WASM").map(|path| std::fs::read(path).unwrap());
+    let bytes = other.as_deref().unwrap_or(PREBUILT);
+    Sandbox::new(&Limits::default()).unwrap().load(bytes, "shipped", None).unwrap()
 }
 
 fn plan(criterion: &mut Criterion) {
@@ -122,17 +145,17 @@ fn plan(criterion: &mut Criterion) {
         let input = PlanInput {
             room: sandboxed::room(),
             message: sandboxed::message(),
-            members: sandboxed::members(count),
+            members: members(count),
         };
         let memory = guest.plan(&input, &nothing).unwrap().memory_bytes;
         println!("plan for {count} members: an instance takes {} KiB", memory >> 10);
         group.bench_function(BenchmarkId::new("guest", count), |bencher| {
             bencher.iter(|| guest.plan(&input, &nothing).unwrap());
         });
-        let (message, members) = (natively::message(), natively::members(count));
+        let (message, cohorts) = (natively::message(), cohorts(count));
         group.bench_function(BenchmarkId::new("native", count), |bencher| {
             bencher.iter(|| {
-                chat_digest_guest::planned(|_| None, black_box(&message), black_box(&members))
+                chat_digest_guest::planned(|_| None, black_box(&message), black_box(&cohorts))
             });
         });
     }

@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-const CONTRACT: &str = include_str!("../../wit/0.2.0/chat-digest.wit");
+const CONTRACT: &str = include_str!("../../wit/0.3.0/chat-digest.wit");
 const PRELUDE: &str = include_str!("../guests/hostile/common/prelude.wat");
 const PLAN: &str = include_str!("../guests/hostile/common/plan.wat");
 const COMPOSE: &str = include_str!("../guests/hostile/common/compose.wat");

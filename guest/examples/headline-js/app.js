@@ -11,18 +11,18 @@ const HEAD =
 // What breaks, hides or turns a line.
 const ODD = /[\u0000-\u0020\u007f-\u00a0\u061c\u200b-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]+/g;
 
-export function plan(room, message, members) {
-  const ids = (chosen) => chosen.map((member) => member.id);
+export function plan(room, message, cohorts) {
+  const ids = (chosen) => chosen.flatMap((cohort) => Array.from(cohort.members));
   const groups = [
     {
       action: { tag: "keep" },
       reason: "confidential: counts only",
-      members: ids(members.filter((member) => member.wish !== "off")),
+      members: ids(cohorts.filter((cohort) => cohort.wish !== "off")),
     },
     {
       action: { tag: "skip" },
       reason: "asked for no mail",
-      members: ids(members.filter((member) => member.wish === "off")),
+      members: ids(cohorts.filter((cohort) => cohort.wish === "off")),
     },
   ];
   return groups.filter((group) => group.members.length > 0);

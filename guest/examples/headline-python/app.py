@@ -26,9 +26,9 @@ ODD = re.compile(
 
 
 class WitWorld(wit_world.WitWorld):
-    def plan(self, room, message, members):
-        off = [member.id for member in members if member.wish == Wish.OFF]
-        rest = [member.id for member in members if member.wish != Wish.OFF]
+    def plan(self, room, message, cohorts):
+        off = [id for cohort in cohorts if cohort.wish == Wish.OFF for id in cohort.members]
+        rest = [id for cohort in cohorts if cohort.wish != Wish.OFF for id in cohort.members]
         groups = [
             Group(Action_Keep(), "confidential: counts only", rest),
             Group(Action_Skip(), "asked for no mail", off),

@@ -23,7 +23,7 @@ fn make(module: &str, component: &str) -> Result<()> {
     let bytes = ComponentEncoder::default()
         .validate(true)
         .module(&bytes)
-        .and_then(|encoder| encoder.encode())
+        .and_then(|mut encoder| encoder.encode())
         .with_context(|| format!("{module} does not make a component"))?;
     let (imports, _) = surface(&bytes)?;
     if let Some(import) = imports.iter().find(|import| !import.starts_with(OFFERED)) {

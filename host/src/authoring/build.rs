@@ -121,7 +121,7 @@ fn encode(module: &Path, out: &Path) -> Result<()> {
     let component = ComponentEncoder::default()
         .validate(true)
         .module(&bytes)
-        .and_then(|encoder| encoder.encode())
+        .and_then(|mut encoder| encoder.encode())
         .map_err(|error| anyhow!("{} makes no component: {error:#}", module.display()))?;
     put(out, &component)
 }

@@ -202,7 +202,7 @@ mod tests {
         let facts = facts(Path::new("x.wasm"), 1, guest, Duration::ZERO);
         assert_eq!(facts.exports, ["plan", "compose"]);
         assert!(facts.imports.iter().all(|import| !import.denied));
-        assert!(facts.imports.iter().any(|i| i.name == "chat-digest:guest/log@0.2.0"));
+        assert!(facts.imports.iter().any(|i| i.name == "chat-digest:guest/log@0.3.0"));
         assert!(facts.calls.iter().all(|call| call.fuel > Some(1_000) && call.error.is_none()));
     }
 }

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
 
 /// The contract that new guests are written against: the one that this host speaks.
-const CONTRACT: &str = include_str!("../../../wit/0.2.0/chat-digest.wit");
+const CONTRACT: &str = include_str!("../../../wit/0.3.0/chat-digest.wit");
 
 /// Longest name of a project, in characters.
 const NAME_CHARS_MAX: usize = 40;

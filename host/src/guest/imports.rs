@@ -44,6 +44,42 @@ pub struct LogLine {
     pub message: String,
 }
 
+/// Answers the imports of an older version, `directory`, `settings` and `log`, as today's are.
+macro_rules! imports_as_today {
+    () => {
+        impl directory::Host for State {
+            fn name(&mut self, person: u32) -> wasmtime::Result<Option<String>> {
+                super::bindings::chat_digest::guest::directory::Host::name(self, person)
+            }
+
+            fn attribute(&mut self, who: u32, key: String) -> wasmtime::Result<Option<String>> {
+                super::bindings::chat_digest::guest::directory::Host::attribute(self, who, key)
+            }
+        }
+
+        impl settings::Host for State {
+            fn get(&mut self, key: String) -> wasmtime::Result<Option<String>> {
+                super::bindings::chat_digest::guest::settings::Host::get(self, key)
+            }
+        }
+
+        impl log::Host for State {
+            fn write(&mut self, how: log::Level, message: String) -> wasmtime::Result<()> {
+                use super::types::Level;
+                let how = match how {
+                    log::Level::Trace => Level::Trace,
+                    log::Level::Debug => Level::Debug,
+                    log::Level::Info => Level::Info,
+                    log::Level::Warn => Level::Warn,
+                    log::Level::Error => Level::Error,
+                };
+                super::bindings::chat_digest::guest::log::Host::write(self, how, message)
+            }
+        }
+    };
+}
+pub(super) use imports_as_today;
+
 /// Ends a call that writes more than it may.
 #[derive(Debug, thiserror::Error)]
 #[error("more log lines than allowed")]

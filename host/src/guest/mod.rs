@@ -8,12 +8,14 @@
 
 mod cache;
 mod call;
+mod cohorts;
 mod engine;
 mod errors;
 mod imports;
 mod load;
 pub mod types;
 mod v0_1;
+mod v0_2;
 mod versions;
 mod wasi;
 
@@ -29,9 +31,9 @@ pub(crate) use load::hex;
 pub use versions::INTERFACE_VERSION_OLDEST;
 
 /// The newest version of the contract that this host speaks; [`INTERFACE_VERSION_OLDEST`] is the
-/// oldest. A guest of a later version of the same track, such as 0.2.9, runs as long as it asks for
+/// oldest. A guest of a later version of the same track, such as 0.3.9, runs as long as it asks for
 /// nothing that was added later.
-pub const INTERFACE_VERSION: &str = "0.2.0";
+pub const INTERFACE_VERSION: &str = "0.3.0";
 
 /// The guest that ships with the host, built by `guest/build.sh`.
 pub const PREBUILT: &[u8] = include_bytes!("../../../guest/prebuilt/chat-digest-guest.wasm");
@@ -45,7 +47,7 @@ pub(crate) mod bindings {
         reason = "generated"
     )]
     wasmtime::component::bindgen!({
-        path: "../wit/0.2.0",
+        path: "../wit/0.3.0",
         world: "guest",
         imports: { default: trappable },
         additional_derives: [PartialEq],

@@ -5,9 +5,8 @@
 
 use wasmtime::Store;
 
-use super::bindings::chat_digest::guest as current;
 use super::call::PlanInput;
-use super::imports::State;
+use super::imports::{State, imports_as_today};
 use super::types as now;
 
 use then::chat_digest::guest::types as old;
@@ -69,7 +68,6 @@ same_cases! {
     privacy(now::Privacy) -> old::Privacy { Unknown Open Closed Secret }
     action(old::Action) -> now::Action { MailNow Keep Skip }
     importance(old::Importance) -> now::Importance { Low Normal High }
-    level(log::Level) -> now::Level { Trace Debug Info Warn Error }
 }
 
 fn member(one: &now::Member) -> old::Member {
@@ -167,24 +165,4 @@ fn mail(one: old::Mail) -> now::Mail {
 
 impl old::Host for State {}
 
-impl directory::Host for State {
-    fn name(&mut self, person: old::PersonId) -> wasmtime::Result<Option<String>> {
-        current::directory::Host::name(self, person)
-    }
-
-    fn attribute(&mut self, who: old::PersonId, key: String) -> wasmtime::Result<Option<String>> {
-        current::directory::Host::attribute(self, who, key)
-    }
-}
-
-impl settings::Host for State {
-    fn get(&mut self, key: String) -> wasmtime::Result<Option<String>> {
-        current::settings::Host::get(self, key)
-    }
-}
-
-impl log::Host for State {
-    fn write(&mut self, how: log::Level, message: String) -> wasmtime::Result<()> {
-        current::log::Host::write(self, level(how), message)
-    }
-}
+imports_as_today!();

@@ -7,7 +7,7 @@ use wasmtime::{Engine, Store};
 use super::call::PlanInput;
 use super::imports::State;
 use super::types::{Edition, Group, Mail};
-use super::{INTERFACE_VERSION, bindings, v0_1};
+use super::{INTERFACE_VERSION, bindings, cohorts, v0_1, v0_2};
 
 /// What the contract's interfaces are called, before their own name.
 pub(super) const PACKAGE: &str = "chat-digest:guest/";
@@ -23,8 +23,10 @@ type Asked<T> = wasmtime::Result<Result<T, String>>;
 pub(super) enum Version {
     /// Published with the first release.
     V0_1,
-    /// [`INTERFACE_VERSION`].
+    /// Guests are told of each member by himself.
     V0_2,
+    /// [`INTERFACE_VERSION`].
+    V0_3,
 }
 
 impl Version {
@@ -33,6 +35,7 @@ impl Version {
         match track(version) {
             Some([0, 1]) => Ok(Self::V0_1),
             Some([0, 2]) => Ok(Self::V0_2),
+            Some([0, 3]) => Ok(Self::V0_3),
             Some(wanted) if Some(wanted) > track(INTERFACE_VERSION) => Err(Unspoken::Future),
             _ => Err(Unspoken::Unknown),
         }
@@ -61,7 +64,8 @@ fn track(version: &str) -> Option<[u64; 2]> {
 /// Offers the imports of every version.
 pub(super) fn offer(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     bindings::Guest::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
-    v0_1::Guest::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+    v0_1::Guest::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    v0_2::Guest::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
 }
 
 /// The first import that is named after the contract.
@@ -77,7 +81,8 @@ pub(super) fn wanted(engine: &Engine, component: &Component) -> Option<String> {
 /// A guest that is ready to be instantiated.
 pub(super) enum Prepared {
     V0_1(v0_1::GuestPre<State>),
-    V0_2(bindings::GuestPre<State>),
+    V0_2(v0_2::GuestPre<State>),
+    V0_3(bindings::GuestPre<State>),
 }
 
 impl Prepared {
@@ -85,7 +90,8 @@ impl Prepared {
     pub(super) fn new(version: Version, pre: InstancePre<State>) -> wasmtime::Result<Self> {
         Ok(match version {
             Version::V0_1 => Self::V0_1(v0_1::GuestPre::new(pre)?),
-            Version::V0_2 => Self::V0_2(bindings::GuestPre::new(pre)?),
+            Version::V0_2 => Self::V0_2(v0_2::GuestPre::new(pre)?),
+            Version::V0_3 => Self::V0_3(bindings::GuestPre::new(pre)?),
         })
     }
 
@@ -94,6 +100,7 @@ impl Prepared {
         match self {
             Self::V0_1(pre) => pre.instance_pre().component(),
             Self::V0_2(pre) => pre.instance_pre().component(),
+            Self::V0_3(pre) => pre.instance_pre().component(),
         }
     }
 
@@ -101,6 +108,7 @@ impl Prepared {
         Ok(match self {
             Self::V0_1(pre) => Instance::V0_1(pre.instantiate(store)?),
             Self::V0_2(pre) => Instance::V0_2(pre.instantiate(store)?),
+            Self::V0_3(pre) => Instance::V0_3(pre.instantiate(store)?),
         })
     }
 }
@@ -108,7 +116,8 @@ impl Prepared {
 /// A guest in the one instance of a call.
 pub(super) enum Instance {
     V0_1(v0_1::Guest),
-    V0_2(bindings::Guest),
+    V0_2(v0_2::Guest),
+    V0_3(bindings::Guest),
 }
 
 impl Instance {
@@ -118,6 +127,10 @@ impl Instance {
             Self::V0_2(guest) => {
                 guest.call_plan(store, &input.room, &input.message, &input.members)
             }
+            Self::V0_3(guest) => {
+                let cohorts = cohorts::of(&input.members);
+                guest.call_plan(store, &input.room, &input.message, &cohorts)
+            }
         }
     }
 
@@ -125,6 +138,7 @@ impl Instance {
         match self {
             Self::V0_1(guest) => v0_1::compose(guest, store, edition),
             Self::V0_2(guest) => guest.call_compose(store, edition),
+            Self::V0_3(guest) => guest.call_compose(store, edition),
         }
     }
 }
@@ -146,8 +160,9 @@ mod tests {
             ("0.1.0", Ok(Version::V0_1)),
             ("0.1.9", Ok(Version::V0_1)),
             (INTERFACE_VERSION_OLDEST, Ok(Version::V0_1)),
-            (INTERFACE_VERSION, Ok(Version::V0_2)),
-            ("0.3.0", Err(Unspoken::Future)),
+            ("0.2.0", Ok(Version::V0_2)),
+            (INTERFACE_VERSION, Ok(Version::V0_3)),
+            ("0.4.0", Err(Unspoken::Future)),
             ("0.10.0", Err(Unspoken::Future)),
             ("1.0.0", Err(Unspoken::Future)),
             ("0.0.9", Err(Unspoken::Unknown)),

@@ -1,2 +1,2 @@
-;;! wit "    id: person-id," -> "    id: u64,"
+;;! wit "type person-id = u32;" -> "type person-id = u64;"
 ;; Has a member's id as another type than the contract says.

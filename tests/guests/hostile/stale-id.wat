@@ -1,6 +1,6 @@
 ;; Names an id of an earlier call.
 ;; The test puts it into the settings under `hostile`: letters from `a`, each half a byte, lowest first.
-(import "chat-digest:guest/settings@0.2.0" "get" (func $get (param i32 i32 i32)))
+(import "chat-digest:guest/settings@0.3.0" "get" (func $get (param i32 i32 i32)))
 (func (export "plan") (param $arguments i32) (result i32)
   (local $at i32) (local $id i32) (local $half i32)
   ;; option<string>: a mark at 96, the string at 100 and 104.

@@ -8,13 +8,13 @@ mod mail;
 mod told;
 
 use chat_digest_guest::bindings::{Guest, export};
-use chat_digest_guest::types::{Action, Edition, Group, Mail, Member, Message, Room, Wish};
+use chat_digest_guest::types::{Action, Cohort, Edition, Group, Mail, Message, Room, Wish};
 
 struct Headline;
 
 impl Guest for Headline {
-    fn plan(_room: Room, _message: Message, members: Vec<Member>) -> Result<Vec<Group>, String> {
-        Ok(plan(&members))
+    fn plan(_room: Room, _message: Message, cohorts: Vec<Cohort>) -> Result<Vec<Group>, String> {
+        Ok(plan(&cohorts))
     }
 
     fn compose(edition: Edition) -> Result<Mail, String> {
@@ -22,12 +22,12 @@ impl Guest for Headline {
     }
 }
 
-fn plan(members: &[Member]) -> Vec<Group> {
-    let (off, on): (Vec<_>, Vec<_>) = members.iter().partition(|one| one.wish == Wish::Off);
-    let group = |action, reason: &str, members: Vec<&Member>| Group {
+fn plan(cohorts: &[Cohort]) -> Vec<Group> {
+    let (off, on): (Vec<_>, Vec<_>) = cohorts.iter().partition(|one| one.wish == Wish::Off);
+    let group = |action, reason: &str, cohorts: Vec<&Cohort>| Group {
         action,
         reason: reason.to_owned(),
-        members: members.iter().map(|member| member.id).collect(),
+        members: cohorts.iter().flat_map(|cohort| cohort.members.iter().copied()).collect(),
     };
     let groups = [
         group(Action::Keep, "confidential: counts only", on),
@@ -48,21 +48,22 @@ mod tests {
 
     use super::*;
 
-    fn member(id: u32, wish: Wish) -> Member {
-        let (role, presence) = (Role::Member, Presence::Absent);
-        Member { id, role, presence, named: true, wish, language: 0, offset_minutes: 0 }
+    fn cohort(members: &[u32], wish: Wish) -> Cohort {
+        let (role, presence, members) = (Role::Member, Presence::Absent, members.to_vec());
+        Cohort { role, presence, named: true, wish, language: 0, offset_minutes: 0, members }
     }
 
     #[test]
     fn everything_is_kept_but_for_who_wants_no_mail() {
-        let members = [member(9, Wish::Instant), member(2, Wish::Off), member(5, Wish::None)];
-        let planned: Vec<_> = plan(&members)
+        let cohorts =
+            [cohort(&[9], Wish::Instant), cohort(&[2], Wish::Off), cohort(&[5, 1], Wish::None)];
+        let planned: Vec<_> = plan(&cohorts)
             .into_iter()
             .map(|group| (group.action, group.reason, group.members))
             .collect();
-        let kept = (Action::Keep, "confidential: counts only".to_owned(), vec![9, 5]);
+        let kept = (Action::Keep, "confidential: counts only".to_owned(), vec![9, 5, 1]);
         assert_eq!(planned, [kept, (Action::Skip, "asked for no mail".to_owned(), vec![2])]);
         assert_eq!(plan(&[]), []);
-        assert_eq!(plan(&[member(1, Wish::Off)]).len(), 1);
+        assert_eq!(plan(&[cohort(&[1], Wish::Off)]).len(), 1);
     }
 }

@@ -4,15 +4,15 @@
 //! anything that does not name him. `plan` below is all that there is to it.
 
 use chat_digest_guest::bindings::{Guest, export};
-use chat_digest_guest::types::{Action, Edition, Group, Kind, Mail, Member, Message, Room, Wish};
+use chat_digest_guest::types::{Action, Cohort, Edition, Group, Kind, Mail, Message, Room, Wish};
 use chat_digest_guest::{composed, report_panics};
 
 struct MentionsOnly;
 
 impl Guest for MentionsOnly {
-    fn plan(_room: Room, message: Message, members: Vec<Member>) -> Result<Vec<Group>, String> {
+    fn plan(_room: Room, message: Message, cohorts: Vec<Cohort>) -> Result<Vec<Group>, String> {
         report_panics();
-        Ok(plan(&message, &members))
+        Ok(plan(&message, &cohorts))
     }
 
     fn compose(edition: Edition) -> Result<Mail, String> {
@@ -30,28 +30,28 @@ const CASES: [(Action, &str); 5] = [
     (Action::Skip, "asked for no mail"),
 ];
 
-fn plan(message: &Message, members: &[Member]) -> Vec<Group> {
+fn plan(message: &Message, cohorts: &[Cohort]) -> Vec<Group> {
     let mut groups = CASES.map(|(action, reason)| Group {
         action,
         reason: reason.to_owned(),
         members: Vec::new(),
     });
-    for member in members {
-        if let Some(group) = groups.get_mut(case(message, member)) {
-            group.members.push(member.id);
+    for cohort in cohorts {
+        if let Some(group) = groups.get_mut(case(message, cohort)) {
+            group.members.extend_from_slice(&cohort.members);
         }
     }
     groups.into_iter().filter(|group| !group.members.is_empty()).collect()
 }
 
-/// Which of [`CASES`] a member is.
-fn case(message: &Message, member: &Member) -> usize {
-    match member.wish {
+/// Which of [`CASES`] a cohort is.
+fn case(message: &Message, cohort: &Cohort) -> usize {
+    match cohort.wish {
         Wish::Off => 4,
         // What was missed may have named anybody.
         _ if matches!(message.kind, Kind::Gap(_)) => 2,
-        Wish::Digest if member.named => 1,
-        _ if member.named => 0,
+        Wish::Digest if cohort.named => 1,
+        _ if cohort.named => 0,
         _ => 3,
     }
 }
@@ -84,40 +84,40 @@ mod tests {
         Message { room: 1, author, author_person: None, sent, kind, parts: vec![], late: false }
     }
 
-    fn member(id: u32, named: bool, wish: Wish) -> Member {
-        let (role, presence) = (Role::Member, Presence::Absent);
-        Member { id, role, presence, named, wish, language: 0, offset_minutes: 60 }
+    fn cohort(members: &[u32], named: bool, wish: Wish) -> Cohort {
+        let (role, presence, members) = (Role::Member, Presence::Absent, members.to_vec());
+        Cohort { role, presence, named, wish, language: 0, offset_minutes: 60, members }
     }
 
-    fn planned(kind: Kind, members: &[Member]) -> Vec<(Action, Vec<u32>)> {
-        let groups = plan(&message(kind), members);
+    fn planned(kind: Kind, cohorts: &[Cohort]) -> Vec<(Action, Vec<u32>)> {
+        let groups = plan(&message(kind), cohorts);
         groups.into_iter().map(|group| (group.action, group.members)).collect()
     }
 
     #[test]
     fn only_mentions_are_mailed() {
-        let members = [
-            member(1, true, Wish::None),
-            member(2, false, Wish::Instant),
-            member(3, true, Wish::Digest),
-            member(4, true, Wish::Off),
-            member(5, true, Wish::Mentions),
+        let cohorts = [
+            cohort(&[1, 6], true, Wish::None),
+            cohort(&[2], false, Wish::Instant),
+            cohort(&[3], true, Wish::Digest),
+            cohort(&[4], true, Wish::Off),
+            cohort(&[5], true, Wish::Mentions),
         ];
         let expected = [
-            (Action::MailNow, vec![1, 5]),
+            (Action::MailNow, vec![1, 6, 5]),
             (Action::Keep, vec![3]),
             (Action::Skip, vec![2]),
             (Action::Skip, vec![4]),
         ];
-        assert_eq!(planned(Kind::Message, &members), expected);
-        assert_eq!(planned(Kind::Alert, &members), expected);
+        assert_eq!(planned(Kind::Message, &cohorts), expected);
+        assert_eq!(planned(Kind::Alert, &cohorts), expected);
     }
 
     #[test]
     fn everybody_hears_of_what_was_missed() {
-        let members = [member(1, false, Wish::None), member(2, false, Wish::Off)];
+        let cohorts = [cohort(&[1], false, Wish::None), cohort(&[2], false, Wish::Off)];
         let gap = Kind::Gap(Gap { missing: None });
-        assert_eq!(planned(gap, &members), [(Action::Keep, vec![1]), (Action::Skip, vec![2])]);
+        assert_eq!(planned(gap, &cohorts), [(Action::Keep, vec![1]), (Action::Skip, vec![2])]);
         assert_eq!(planned(Kind::Message, &[]), []);
     }
 }

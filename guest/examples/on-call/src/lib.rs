@@ -5,16 +5,16 @@
 
 use chat_digest_guest::bindings::{Guest, chat_digest::guest::settings, export};
 use chat_digest_guest::types::{
-    Action, Daytime, Edition, Group, Importance, Kind, Mail, Member, Message, Room, Wish,
+    Action, Cohort, Daytime, Edition, Group, Importance, Kind, Mail, Message, Room, Wish,
 };
 use chat_digest_guest::{composed, report_panics};
 
 struct OnCall;
 
 impl Guest for OnCall {
-    fn plan(_room: Room, message: Message, members: Vec<Member>) -> Result<Vec<Group>, String> {
+    fn plan(_room: Room, message: Message, cohorts: Vec<Cohort>) -> Result<Vec<Group>, String> {
         report_panics();
-        Ok(plan(morning(settings::get("morning"))?, &message, &members))
+        Ok(plan(morning(settings::get("morning"))?, &message, &cohorts))
     }
 
     fn compose(edition: Edition) -> Result<Mail, String> {
@@ -40,7 +40,7 @@ fn morning(setting: Option<String>) -> Result<Daytime, String> {
     }
 }
 
-fn plan(morning: Daytime, message: &Message, members: &[Member]) -> Vec<Group> {
+fn plan(morning: Daytime, message: &Message, cohorts: &[Cohort]) -> Vec<Group> {
     let (action, reason) = match message.kind {
         Kind::Alert => (Action::MailNow, "an alert".to_owned()),
         _ => {
@@ -48,11 +48,11 @@ fn plan(morning: Daytime, message: &Message, members: &[Member]) -> Vec<Group> {
             (Action::KeepUntil(morning), format!("kept until {hour:02}:{minute:02}, as no alert"))
         }
     };
-    let (off, on): (Vec<_>, Vec<_>) = members.iter().partition(|one| one.wish == Wish::Off);
-    let group = |action, reason: &str, members: Vec<&Member>| Group {
+    let (off, on): (Vec<_>, Vec<_>) = cohorts.iter().partition(|one| one.wish == Wish::Off);
+    let group = |action, reason: &str, cohorts: Vec<&Cohort>| Group {
         action,
         reason: reason.to_owned(),
-        members: members.iter().map(|member| member.id).collect(),
+        members: cohorts.iter().flat_map(|cohort| cohort.members.iter().copied()).collect(),
     };
     let groups = [group(action, &reason, on), group(Action::Skip, "asked for no mail", off)];
     groups.into_iter().filter(|group| !group.members.is_empty()).collect()
@@ -98,9 +98,9 @@ mod tests {
         Message { room: 1, author, author_person: None, sent, kind, parts, late: false }
     }
 
-    fn member(id: u32, wish: Wish) -> Member {
-        let (role, presence) = (Role::Member, Presence::Absent);
-        Member { id, role, presence, named: false, wish, language: 0, offset_minutes: 60 }
+    fn cohort(members: &[u32], wish: Wish) -> Cohort {
+        let (role, presence, members) = (Role::Member, Presence::Absent, members.to_vec());
+        Cohort { role, presence, named: false, wish, language: 0, offset_minutes: 60, members }
     }
 
     fn mail(kind: Kind) -> Mail {
@@ -125,14 +125,15 @@ mod tests {
 
     #[test]
     fn alerts_come_at_once_and_the_rest_in_the_morning() {
-        let members = [member(1, Wish::None), member(2, Wish::Off), member(3, Wish::Digest)];
+        let cohorts =
+            [cohort(&[1, 4], Wish::None), cohort(&[2], Wish::Off), cohort(&[3], Wish::Digest)];
         let planned = |kind| {
-            let groups = plan(EIGHT, &message(kind), &members);
+            let groups = plan(EIGHT, &message(kind), &cohorts);
             groups.into_iter().map(|one| (one.action, one.members)).collect::<Vec<_>>()
         };
         let skipped = (Action::Skip, vec![2]);
-        assert_eq!(planned(Kind::Alert), [(Action::MailNow, vec![1, 3]), skipped.clone()]);
-        let kept = (Action::KeepUntil(EIGHT), vec![1, 3]);
+        assert_eq!(planned(Kind::Alert), [(Action::MailNow, vec![1, 4, 3]), skipped.clone()]);
+        let kept = (Action::KeepUntil(EIGHT), vec![1, 4, 3]);
         assert_eq!(planned(Kind::Message), [kept.clone(), skipped.clone()]);
         assert_eq!(planned(Kind::Story("Shift".to_owned())), [kept, skipped]);
         assert_eq!(plan(EIGHT, &message(Kind::Alert), &[]), []);
@@ -147,8 +148,11 @@ mod tests {
         for wrong in ["", "8", "24:00", "08:60", "08:00:00", "+8:00", "eight", "256:00"] {
             assert!(read(wrong).unwrap_err().contains("`morning`"), "{wrong}");
         }
-        let groups =
-            plan(Daytime { hour: 6, minute: 5 }, &message(Kind::Message), &[member(1, Wish::None)]);
+        let groups = plan(
+            Daytime { hour: 6, minute: 5 },
+            &message(Kind::Message),
+            &[cohort(&[1], Wish::None)],
+        );
         assert_eq!(groups.first().unwrap().reason, "kept until 06:05, as no alert");
     }
 

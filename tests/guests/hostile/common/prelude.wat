@@ -1,5 +1,5 @@
 ;; What all guests of this folder have: memory, an allocator that never frees, and the shapes of
-;; answers in the canonical ABI of the contract 0.2.0. Below 2048 is for the prelude, up to 65536 for
+;; answers in the canonical ABI of the contract 0.3.0. Below 2048 is for the prelude, up to 65536 for
 ;; the guest's own data, beyond it for what is allocated.
 
 (memory $memory (export "memory") 2)
@@ -22,21 +22,34 @@
   (param $old i32) (param $had i32) (param $align i32) (param $size i32) (result i32)
   (call $alloc (local.get $size)))
 
-;; How many members `plan` was asked about, and a list of their ids.
+;; A cohort that `plan` was asked about.
+(func $cohort (param $arguments i32) (param $number i32) (result i32)
+  (i32.add (i32.load offset=104 (local.get $arguments)) (i32.shl (local.get $number) (i32.const 4))))
+
+;; How many members they have, and a list of their ids.
 (func $count (param $arguments i32) (result i32)
-  (i32.load offset=108 (local.get $arguments)))
-(func $ids (param $arguments i32) (result i32)
-  (local $ids i32) (local $number i32)
-  (local.set $ids (call $alloc (i32.shl (call $count (local.get $arguments)) (i32.const 2))))
+  (local $count i32) (local $number i32)
   (block $done
     (loop $next
-      (br_if $done (i32.eq (local.get $number) (call $count (local.get $arguments))))
-      (i32.store
-        (i32.add (local.get $ids) (i32.shl (local.get $number) (i32.const 2)))
-        (i32.load
-          (i32.add
-            (i32.load offset=104 (local.get $arguments))
-            (i32.mul (local.get $number) (i32.const 12)))))
+      (br_if $done (i32.eq (local.get $number) (i32.load offset=108 (local.get $arguments))))
+      (local.set $count
+        (i32.add
+          (local.get $count)
+          (i32.load offset=12 (call $cohort (local.get $arguments) (local.get $number)))))
+      (local.set $number (i32.add (local.get $number) (i32.const 1)))
+      (br $next)))
+  (local.get $count))
+(func $ids (param $arguments i32) (result i32)
+  (local $ids i32) (local $end i32) (local $number i32) (local $cohort i32) (local $size i32)
+  (local.set $ids (call $alloc (i32.shl (call $count (local.get $arguments)) (i32.const 2))))
+  (local.set $end (local.get $ids))
+  (block $done
+    (loop $next
+      (br_if $done (i32.eq (local.get $number) (i32.load offset=108 (local.get $arguments))))
+      (local.set $cohort (call $cohort (local.get $arguments) (local.get $number)))
+      (local.set $size (i32.shl (i32.load offset=12 (local.get $cohort)) (i32.const 2)))
+      (memory.copy (local.get $end) (i32.load offset=8 (local.get $cohort)) (local.get $size))
+      (local.set $end (i32.add (local.get $end) (local.get $size)))
       (local.set $number (i32.add (local.get $number) (i32.const 1)))
       (br $next)))
   (local.get $ids))

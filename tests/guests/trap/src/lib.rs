@@ -1,13 +1,13 @@
 //! A guest that traps: it plans by panicking, and refuses to compose.
 
-wit_bindgen::generate!({ path: "../../../wit/0.2.0", world: "guest" });
+wit_bindgen::generate!({ path: "../../../wit/0.3.0", world: "guest" });
 
 use chat_digest::guest::log::{Level, write};
 
 struct Trap;
 
 impl Guest for Trap {
-    fn plan(_: Room, _: Message, _: Vec<Member>) -> Result<Vec<Group>, String> {
+    fn plan(_: Room, _: Message, _: Vec<Cohort>) -> Result<Vec<Group>, String> {
         write(Level::Warn, "about to trap");
         std::process::abort();
     }

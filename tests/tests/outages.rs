@@ -147,7 +147,7 @@ fn exchange_is_away_for_an_hour() {
         let browser = Browser::new(host.page.unwrap());
         page(&browser, &["Needs attention: Exchange takes no mail", "cannot connect"]).await;
         let config = world.directory().join("chat-digest.toml");
-        status(&config, &["in the chat", "mail: 127.0.0.1: ", "on their way"]).await;
+        status(&config, &[": in the chat", "mail: 127.0.0.1: ", "on their way"]).await;
         let told = world.log.count(&["requests in a row got no answer of Exchange"]);
         assert_eq!(told, 1, "once for all of it");
 
@@ -173,7 +173,7 @@ fn the_clock_is_set() {
         ] {
             assert!(clock::set_by(by_ms));
             page(&browser, &["Needs attention: the clock was set", words]).await;
-            status(&config, &["in the chat", words]).await;
+            status(&config, &[": in the chat", words]).await;
             assert!(world.log.says(&[words]));
             world.post("Ops", "anna").await;
             world.settled(&host).await;
@@ -224,7 +224,7 @@ fn names_cannot_be_resolved() {
 
         std::fs::write(&hosts, &known).unwrap();
         world.arrived().await;
-        status(&config, &["in the chat", "mails     0 on their way"]).await;
+        status(&config, &[": in the chat", "mails     0 on their way"]).await;
         let (ended, said) = running.terminate().await;
         assert!(ended, "{said}");
         world.assert_settled().await;

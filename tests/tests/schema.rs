@@ -38,7 +38,7 @@ fn mails_of_the_shipped_guest_keep_to_the_schema() {
     let relay = Relay::start(server, served.text("ca_file").into());
     let directory = tempfile::tempdir().unwrap();
     let _host =
-        Program::start(Command::new(peer::binary()).args(["run", "--config"]).arg(write_config(
+        Program::start(Command::new(peer::BINARY).args(["run", "--config"]).arg(write_config(
             &served,
             &relay,
             directory.path(),
@@ -48,10 +48,13 @@ fn mails_of_the_shipped_guest_keep_to_the_schema() {
     let text =
         "ליל מנוחה 🎉 &lt;b&gt;fett&lt;/b&gt; &amp; ]]&gt; https://contoso.example/a?b=1&amp;c=2";
     let anna = served.user("anna.keller");
-    let mut sipe = sipe::start(&served, Transport::Tcp, &anna, &room, text);
-    sipe.until(&format!("PARTICIPANT {}", served.user("chat-digest").sip));
+    // What was said before the host joins a room for the first time is mailed to nobody.
+    let mut waiting = sipe::start(&served, Transport::Tcp, &served.user("marc.ober"), &room, "");
+    waiting.until(&format!("PARTICIPANT {}", served.user("chat-digest").sip));
+    let speaker = sipe::start(&served, Transport::Tcp, &anna, &room, text);
     let all = until_sent(&relay, 7);
-    sipe.finish(true);
+    speaker.finish(true);
+    waiting.finish(true);
 
     let saved = all.iter().filter(|one| one.request.contains("SaveOnly")).count();
     assert!(saved > 0, "no mail was saved");

@@ -14,10 +14,7 @@ use std::{
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::{
-        OnceLock,
-        mpsc::{Receiver, RecvTimeoutError, channel},
-    },
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread,
     time::Duration,
 };
@@ -27,6 +24,10 @@ use serde_json::Value;
 /// Longest wait for a line, an end, or an answer: a loaded machine is slow, a hanging peer is not
 /// waited for.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// `chat-digest` as the other tests run it. A second build, with the features of `cargo build` alone, would take
+/// minutes in the middle of the tests; the package's tests run what that gives.
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_chat-digest-tested");
 
 /// A program with its output line by line. Dropped, it gets SIGTERM and its time to end.
 pub(crate) struct Program {
@@ -147,7 +148,7 @@ impl Served {
     }
 
     fn start(arguments: &[&str]) -> Self {
-        let mut program = Program::start(Command::new(binary()).args(arguments));
+        let mut program = Program::start(Command::new(BINARY).args(arguments));
         let first = program.until_any("first line", |_| true);
         Self { program, addresses: serde_json::from_str(&first).unwrap() }
     }
@@ -181,20 +182,6 @@ impl Served {
         let members = room["members"].as_array().unwrap().iter().map(login).collect();
         (room["uri"].as_str().unwrap().to_owned(), members)
     }
-}
-
-/// The binary of this build, made anew if its sources changed.
-pub(crate) fn binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
-        let mut command = Command::new(cargo);
-        command.args(["build", "--quiet", "--locked", "--workspace", "--bin", "chat-digest"]);
-        command.args(["--manifest-path", manifest, "--target-dir"]).arg(target_directory());
-        assert!(command.status().unwrap().success(), "chat-digest does not build");
-        target_directory().join("debug/chat-digest")
-    })
 }
 
 /// Where cargo puts what it builds: this test is in `debug/deps` of it.

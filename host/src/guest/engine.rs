@@ -221,7 +221,10 @@ impl Gate {
             return None;
         }
         *running += 1;
-        self.changed.notify_all();
+        // Only the ticking thread waits for this. Telling nobody costs a system call as well.
+        if *running == 1 {
+            self.changed.notify_all();
+        }
         Some(Pass { gate: self })
     }
 
@@ -246,8 +249,13 @@ pub(super) struct Pass<'a> {
 
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
-        *self.gate.lock() -= 1;
-        self.gate.changed.notify_all();
+        let mut running = self.gate.lock();
+        let was_full = *running == self.gate.calls_max;
+        *running -= 1;
+        drop(running);
+        if was_full {
+            self.gate.changed.notify_all();
+        }
     }
 }
 
@@ -265,5 +273,27 @@ mod tests {
         drop(first);
         assert!(gate.enter(Duration::ZERO).is_some());
         assert!(gate.wait_for_calls());
+    }
+
+    /// Whoever waits is told, however many do: none of them waits for longer than the calls take.
+    #[test]
+    fn everyone_who_waits_gets_in() {
+        let gate = Gate::new(2);
+        let entered = std::sync::Barrier::new(2);
+        std::thread::scope(|scope| {
+            let pass = gate.enter(Duration::ZERO);
+            scope.spawn(|| {
+                let _pass = gate.enter(Duration::ZERO);
+                entered.wait();
+                entered.wait();
+            });
+            entered.wait();
+            let waiting: Vec<_> =
+                (0..8).map(|_| scope.spawn(|| gate.enter(Duration::MAX).is_some())).collect();
+            entered.wait();
+            drop(pass);
+            assert!(waiting.into_iter().all(|one| one.join().is_ok_and(|is_in| is_in)));
+        });
+        assert_eq!(*gate.lock(), 0);
     }
 }

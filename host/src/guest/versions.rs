@@ -1,12 +1,12 @@
 //! The versions of the contract that this host speaks. A guest is asked in the terms of the one that
 //! it was built against; everybody else knows only the newest.
 
-use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
+use wasmtime::component::{self, Component, ComponentExportIndex, HasSelf, InstancePre, Linker};
 use wasmtime::{Engine, Store};
 
 use super::call::PlanInput;
 use super::imports::State;
-use super::types::{Edition, Group, Mail};
+use super::types::{Cohort, Edition, Group, Mail, Message, Room};
 use super::{INTERFACE_VERSION, bindings, cohorts, v0_1, v0_2};
 
 /// What the contract's interfaces are called, before their own name.
@@ -82,7 +82,25 @@ pub(super) fn wanted(engine: &Engine, component: &Component) -> Option<String> {
 pub(super) enum Prepared {
     V0_1(v0_1::GuestPre<State>),
     V0_2(v0_2::GuestPre<State>),
-    V0_3(bindings::GuestPre<State>),
+    V0_3(bindings::GuestPre<State>, Exports),
+}
+
+/// Where the functions of the newest version are. Their types are compared with those of a component
+/// whenever they are looked up, which takes a while for an edition: a call looks up the one that it wants.
+#[derive(Clone, Copy)]
+pub(super) struct Exports {
+    plan: ComponentExportIndex,
+    compose: ComponentExportIndex,
+}
+
+impl Exports {
+    fn of(component: &Component) -> wasmtime::Result<Self> {
+        let index = |name| {
+            let found = component.get_export_index(None, name);
+            found.ok_or_else(|| wasmtime::format_err!("it does not export `{name}`"))
+        };
+        Ok(Self { plan: index("plan")?, compose: index("compose")? })
+    }
 }
 
 impl Prepared {
@@ -91,7 +109,10 @@ impl Prepared {
         Ok(match version {
             Version::V0_1 => Self::V0_1(v0_1::GuestPre::new(pre)?),
             Version::V0_2 => Self::V0_2(v0_2::GuestPre::new(pre)?),
-            Version::V0_3 => Self::V0_3(bindings::GuestPre::new(pre)?),
+            Version::V0_3 => {
+                let exports = Exports::of(pre.component())?;
+                Self::V0_3(bindings::GuestPre::new(pre)?, exports)
+            }
         })
     }
 
@@ -100,7 +121,7 @@ impl Prepared {
         match self {
             Self::V0_1(pre) => pre.instance_pre().component(),
             Self::V0_2(pre) => pre.instance_pre().component(),
-            Self::V0_3(pre) => pre.instance_pre().component(),
+            Self::V0_3(pre, _) => pre.instance_pre().component(),
         }
     }
 
@@ -108,7 +129,9 @@ impl Prepared {
         Ok(match self {
             Self::V0_1(pre) => Instance::V0_1(pre.instantiate(store)?),
             Self::V0_2(pre) => Instance::V0_2(pre.instantiate(store)?),
-            Self::V0_3(pre) => Instance::V0_3(pre.instantiate(store)?),
+            Self::V0_3(pre, exports) => {
+                Instance::V0_3(pre.instance_pre().instantiate(store)?, *exports)
+            }
         })
     }
 }
@@ -117,7 +140,7 @@ impl Prepared {
 pub(super) enum Instance {
     V0_1(v0_1::Guest),
     V0_2(v0_2::Guest),
-    V0_3(bindings::Guest),
+    V0_3(component::Instance, Exports),
 }
 
 impl Instance {
@@ -127,9 +150,14 @@ impl Instance {
             Self::V0_2(guest) => {
                 guest.call_plan(store, &input.room, &input.message, &input.members)
             }
-            Self::V0_3(guest) => {
+            Self::V0_3(guest, exports) => {
+                type Arguments<'a> = (&'a Room, &'a Message, &'a [Cohort]);
+                let plan = guest.get_typed_func::<Arguments<'_>, (Result<Vec<Group>, String>,)>(
+                    &mut *store,
+                    &exports.plan,
+                )?;
                 let cohorts = cohorts::of(&input.members);
-                guest.call_plan(store, &input.room, &input.message, &cohorts)
+                Ok(plan.call(store, (&input.room, &input.message, &cohorts))?.0)
             }
         }
     }
@@ -138,7 +166,13 @@ impl Instance {
         match self {
             Self::V0_1(guest) => v0_1::compose(guest, store, edition),
             Self::V0_2(guest) => guest.call_compose(store, edition),
-            Self::V0_3(guest) => guest.call_compose(store, edition),
+            Self::V0_3(guest, exports) => {
+                let compose = guest.get_typed_func::<(&Edition,), (Result<Mail, String>,)>(
+                    &mut *store,
+                    &exports.compose,
+                )?;
+                Ok(compose.call(store, (edition,))?.0)
+            }
         }
     }
 }

@@ -107,13 +107,7 @@ mod tests {
     /// Places of many sizes, grown, shrunk and given back in any order: each keeps its bytes.
     #[test]
     fn places_keep_what_is_in_them() {
-        let mut seed = 1_u64;
-        let mut random = |below: usize| {
-            seed = seed
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            usize::try_from(seed >> 33).unwrap() % below
-        };
+        let mut random = crate::samples::random();
         let arena = Box::new(Arena::new());
         let mut places: Vec<(*mut u8, Layout, u8)> = Vec::new();
         let mut from_system = 0;

@@ -1,6 +1,6 @@
 //! The first words of something, on one line.
 
-use crate::escape::{is_directional, is_right_to_left};
+use crate::escape::{is_directional, is_right_to_left, plain::graphic, push_words};
 use crate::types::{Link, Part};
 
 /// Left-to-right mark: unlike the other directional characters it moves nothing but itself.
@@ -72,15 +72,38 @@ impl Line {
     }
 
     fn push(&mut self, text: &str) {
-        for c in text.chars() {
-            if c.is_whitespace() || c.is_control() {
-                self.space = true;
-            } else if c == MARK || !is_directional(c) {
+        let mut rest = text;
+        while !self.full {
+            let (word, after) = rest.split_at(graphic(rest.as_bytes()));
+            self.push_word(word);
+            let mut after = after.chars();
+            match after.next() {
+                None => return,
+                Some(c) if c.is_whitespace() || c.is_control() => self.space = true,
+                Some(c) if c == MARK || !is_directional(c) => self.push_char(c),
+                Some(_) => {}
+            }
+            rest = after.as_str();
+        }
+    }
+
+    /// A word of ASCII, all of which is seen.
+    fn push_word(&mut self, word: &str) {
+        let space = usize::from(self.space && !self.text.is_empty());
+        if self.chars + space + word.len() > self.chars_max {
+            for c in word.chars() {
                 self.push_char(c);
+                if self.full {
+                    return;
+                }
             }
-            if self.full {
-                return;
-            }
+            return;
+        }
+        if !word.is_empty() {
+            self.text.extend((space > 0).then_some(' '));
+            push_words(&mut self.text, word);
+            self.chars += space + word.len();
+            self.space = false;
         }
     }
 
@@ -122,12 +145,48 @@ impl Line {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
     use super::*;
 
     #[test]
     fn short_text_stays_and_spaces_fold() {
         assert_eq!(one_line("  a \r\n\t b\u{202e}c ", 10), "a bc");
         assert_eq!(one_line("abcde", 5), "abcde");
+    }
+
+    /// A word at once is the same as its characters, one by one.
+    #[test]
+    fn words_are_pushed_as_their_characters() {
+        let mut random = crate::samples::random();
+        let pieces = [
+            "a",
+            "of",
+            "words",
+            "  ",
+            "\t",
+            "ä",
+            "\u{200e}",
+            "\u{202e}",
+            "\u{1}",
+            "longer-than-eight",
+            " ",
+        ];
+        for _ in 0..20_000 {
+            let text: String =
+                (0..random(12)).map(|_| *pieces.get(random(pieces.len())).unwrap()).collect();
+            let chars_max = random(40);
+            let (mut whole, mut single) = (Line::new(chars_max), Line::new(chars_max));
+            whole.push(&text);
+            for c in text.chars() {
+                match c {
+                    _ if single.full => break,
+                    c if c.is_whitespace() || c.is_control() => single.space = true,
+                    c if c == MARK || !is_directional(c) => single.push_char(c),
+                    _ => {}
+                }
+            }
+            assert_eq!(whole.finish(), single.finish(), "{text:?}, {chars_max}");
+        }
     }
 
     #[test]

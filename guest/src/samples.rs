@@ -92,3 +92,12 @@ pub(crate) fn edition(items: Vec<Item>) -> Edition {
         items,
     }
 }
+
+/// Numbers below a bound, the same in every run.
+pub(crate) fn random() -> impl FnMut(usize) -> usize {
+    let mut seed = 1_u64;
+    move |below| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(seed >> 33).unwrap_or_default() % below
+    }
+}

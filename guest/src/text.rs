@@ -372,7 +372,16 @@ pub(crate) fn wrap(line: &str, width: usize) -> Vec<&str> {
     let mut lines = Vec::with_capacity(line.len() / width.max(1) + 1);
     // The line that grows: where it begins, and how many characters it has up to `at`.
     let (mut from, mut chars, mut at) = (0, 0, 0);
-    for word in words(line) {
+    loop {
+        if ascii && chars == 0 {
+            at = whole_lines(line, width, from, &mut lines);
+            from = at;
+            if line.len() - at <= width {
+                at = line.len();
+                break;
+            }
+        }
+        let Some(word) = line.get(at..).and_then(first_word) else { break };
         let length = count(word.strip_suffix(' ').unwrap_or(word));
         if chars > 0 && chars + length > width {
             lines.push(piece(from, at));
@@ -396,16 +405,24 @@ pub(crate) fn wrap(line: &str, width: usize) -> Vec<&str> {
     lines
 }
 
-/// The words of a line, each with the space that ends it: `split_inclusive(' ')`, which is slow where
-/// words are short.
-fn words(line: &str) -> impl Iterator<Item = &str> {
-    let mut rest = line;
-    std::iter::from_fn(move || {
-        let end = rest.bytes().position(|byte| byte == b' ').map_or(rest.len(), |at| at + 1);
-        let (word, after) = rest.split_at_checked(end)?;
-        rest = after;
-        (!word.is_empty()).then_some(word)
-    })
+/// Breaks ASCII at spaces from `from` on, as long as there is one where it is wanted. Answers where the next
+/// line begins: all that is left fits into it, or its first word does not.
+fn whole_lines<'t>(line: &'t str, width: usize, mut from: usize, out: &mut Vec<&'t str>) -> usize {
+    while let Some(rest) = line.get(from..).filter(|rest| rest.len() > width) {
+        // The space that ends a line may stand beyond its width.
+        let window = rest.as_bytes().get(..=width).unwrap_or_default();
+        let end = window.iter().rposition(|byte| *byte == b' ').map(|space| space + 1);
+        let Some(end) = end.filter(|end| *end < rest.len()) else { break };
+        out.push(rest.get(..end).unwrap_or_default());
+        from += end;
+    }
+    from
+}
+
+/// The first word of a line, with the space that ends it.
+fn first_word(line: &str) -> Option<&str> {
+    let end = line.bytes().position(|byte| byte == b' ').map_or(line.len(), |at| at + 1);
+    line.get(..end).filter(|word| !word.is_empty())
 }
 
 /// Joins the characters on its sides into one sign.
@@ -482,6 +499,61 @@ mod tests {
         let crowd = edition((0..300).map(|_| item(message(&forged))).collect());
         let text = text(&crowd);
         assert!(text.contains("\n  Ben, 09:15") && !text.contains("\nBen, 09:15"), "{text}");
+    }
+
+    /// What `wrap` does, a word at a time.
+    fn wrapped_plainly(line: &str, width: usize) -> Vec<String> {
+        let (mut lines, mut grown) = (Vec::new(), String::new());
+        let fits = |grown: &str, word: &str| {
+            grown.is_empty()
+                || (grown.chars().count() + word.trim_end_matches(' ').chars().count()) <= width
+        };
+        for word in line.split_inclusive(' ') {
+            if !fits(&grown, word) {
+                lines.push(std::mem::take(&mut grown));
+            }
+            if word.trim_end_matches(' ').chars().count() <= width || link(word).is_some() {
+                grown.push_str(word);
+                continue;
+            }
+            for c in word.chars() {
+                if grown.chars().count() >= width && !joins(c) && !grown.ends_with(JOINER) {
+                    lines.push(std::mem::take(&mut grown));
+                }
+                grown.push(c);
+            }
+        }
+        lines.push(grown);
+        lines
+    }
+
+    #[test]
+    fn lines_are_wrapped_as_word_by_word() {
+        let mut random = crate::samples::random();
+        let words = [
+            "a",
+            "of",
+            "word",
+            "longer",
+            " ",
+            "",
+            "-----------------------------",
+            "äöü",
+            "👩\u{200d}💻",
+            "https://a.example/0123456789",
+            "x\u{301}",
+        ];
+        for round in 0..4_000 {
+            let kinds = if round % 2 == 0 { 7 } else { words.len() };
+            let mut line = String::new();
+            for _ in 0..random(30) {
+                line.push_str(words.get(random(kinds)).unwrap());
+                line.push_str(if random(5) > 0 { " " } else { "" });
+            }
+            for width in [1, 5, 12, 24, 70] {
+                assert_eq!(wrap(&line, width), wrapped_plainly(&line, width), "{line:?}, {width}");
+            }
+        }
     }
 
     #[test]

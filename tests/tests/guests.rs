@@ -97,7 +97,7 @@ fn a_guest_is_loaded_listed_compared_and_unloaded_beside_a_running_host() {
         assert!(!well && text.contains("no guest `nobody`") && text.contains("--room"), "{text}");
 
         let (well, text) = said(&["guest", "load", file, "--config", config, "--shadow"]).await;
-        assert!(well && text.contains(": in service"), "{text}");
+        assert!(well && text.contains(": runs beside the one in service"), "{text}");
         world.post("Build", "anna").await;
         world.settled(&host).await;
         let (well, text) = said(&["guest", "shadow", "--config", config]).await;

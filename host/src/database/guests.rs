@@ -80,6 +80,11 @@ pub struct GuestState {
     pub told_ms: i64,
 }
 
+impl GuestState {
+    /// The `state` of a guest that is asked.
+    pub const IN_SERVICE: &str = "in service";
+}
+
 from_row!(GuestState { host, name, shadow, digest, state, why, calls, failures, told_ms });
 
 /// What a candidate would have done with a message otherwise.

@@ -18,7 +18,7 @@ use crate::{
     chat::stop_asked,
     clock,
     config::{Config, GuestName},
-    database::{Database, Error, GuestKey, GuestReport, GuestRow},
+    database::{Database, Error, GuestKey, GuestReport, GuestRow, GuestState},
     leases::Leases,
     notices::Notices,
 };
@@ -273,7 +273,7 @@ fn report(name: &Arc<str>, shadow: bool, serving: &Serving) -> GuestReport {
     GuestReport {
         key: GuestKey { name: name.to_string(), shadow },
         digest: serving.digest().to_owned(),
-        state: if why.is_some() { "out of service" } else { "in service" }.to_owned(),
+        state: if why.is_some() { "out of service" } else { GuestState::IN_SERVICE }.to_owned(),
         why,
         calls,
         failures,

@@ -190,7 +190,7 @@ pub(super) fn guests(stored: &Stored, report: &Report, look: &Look) -> Markup {
     let head =
         ["Guest", "Component", "State", "Calls", "Failures", "Time a call", "Fuel", "Actions"];
     let others: Vec<_> =
-        stored.guest_states.iter().filter(|state| state.state != "in service").collect();
+        stored.guest_states.iter().filter(|state| state.state != GuestState::IN_SERVICE).collect();
     html! {
         (table("guests", "Guests on this host", &head, &rows, "None."))
         @if !others.is_empty() {

@@ -112,7 +112,11 @@ impl Status {
             let why = guest.why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
             println!(
                 "guest     {}{beside} on {}: {}, {} calls, {} failures{why}",
-                guest.name, guest.host, guest.state, guest.calls, guest.failures
+                guest.name,
+                guest.host,
+                guest.stands(),
+                guest.calls,
+                guest.failures
             );
         }
         println!();

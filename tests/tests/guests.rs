@@ -98,6 +98,11 @@ fn a_guest_is_loaded_listed_compared_and_unloaded_beside_a_running_host() {
 
         let (well, text) = said(&["guest", "load", file, "--config", config, "--shadow"]).await;
         assert!(well && text.contains(": runs beside the one in service"), "{text}");
+        let (_, text) = said(&["status", "--config", config]).await;
+        assert!(
+            text.contains(": runs beside the one in service, ") && text.contains(": in service, "),
+            "{text}"
+        );
         world.post("Build", "anna").await;
         world.settled(&host).await;
         let (well, text) = said(&["guest", "shadow", "--config", config]).await;

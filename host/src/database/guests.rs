@@ -83,6 +83,15 @@ pub struct GuestState {
 impl GuestState {
     /// The `state` of a guest that is asked.
     pub const IN_SERVICE: &str = "in service";
+
+    /// The `state` in words for the administrator: a candidate sends nothing, so it is not in service.
+    #[must_use]
+    pub fn stands(&self) -> &str {
+        match &*self.state {
+            Self::IN_SERVICE if self.shadow != 0 => "runs beside the one in service",
+            state => state,
+        }
+    }
 }
 
 from_row!(GuestState { host, name, shadow, digest, state, why, calls, failures, told_ms });

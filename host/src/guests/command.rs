@@ -100,7 +100,7 @@ async fn wait(database: &Database, key: &GuestKey, digest: &str) -> Result<bool>
         }
         if alive.iter().all(|host| states.iter().any(|state| state.host == *host)) {
             for state in &states {
-                println!("{}: {}{}", state.host, stands(state), because(state.why.as_deref()));
+                println!("{}: {}{}", state.host, state.stands(), because(state.why.as_deref()));
             }
             return Ok(states.iter().all(|state| state.state == GuestState::IN_SERVICE));
         }
@@ -191,7 +191,7 @@ pub async fn list(config: &Config, json: bool) -> Result<ExitCode> {
             state.name,
             beside(state.shadow != 0),
             shown(&state.digest),
-            stands(state),
+            state.stands(),
             state.calls,
             state.failures,
             because(state.why.as_deref())
@@ -262,14 +262,6 @@ fn words(difference: Difference) -> String {
                 "{room}: {gain} gain it, {lose} lose it, {sooner} get it sooner, {later} later, {reasons} for another reason{people}"
             )
         }
-    }
-}
-
-/// How a host has taken a guest, in words: a candidate sends nothing, so it is not in service.
-fn stands(state: &GuestState) -> &str {
-    match &*state.state {
-        GuestState::IN_SERVICE if state.shadow != 0 => "runs beside the one in service",
-        other => other,
     }
 }
 
